@@ -1,0 +1,153 @@
+# Tocsin: two commands for people (run, test), the rest for those who work on it. `make help` lists them; V=1 shows commands.
+# Everything generated lands under build/. A source file is found by its folder: adding one needs no line here.
+.DELETE_ON_ERROR:
+.SECONDARY:
+MAKEFLAGS += --no-builtin-rules
+SHELL := /bin/bash
+
+# MODE: empty (release), san (ASan + UBSan) or fuzz (clang, libFuzzer instrumentation). Each has its own tree of objects.
+MODE ?=
+BUILD ?= build
+OUT := $(BUILD)$(if $(MODE),/$(MODE))
+GEN := $(BUILD)/gen
+Q := $(if $(V),,@)
+PREFIX ?= /usr
+VERSION := 0.1.0
+
+LIBS_LIB := libuv libnghttp2 libssl libcrypto libcyaml zlib libprotobuf-c libsodium
+LIBS_AGENT := libbpf libcap-ng
+LIBS_COLLECTOR := sqlite3 libmicrohttpd jansson libcurl
+
+WARN := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wundef -Wformat=2 -Werror
+CC := $(if $(filter fuzz,$(MODE)),clang,gcc)
+OPT := $(if $(MODE),-O1 -g -fno-omit-frame-pointer,-O2 -g)
+SAN := $(if $(filter san,$(MODE)),-fsanitize=address$(,)undefined -fno-sanitize-recover=all)$(if $(filter fuzz,$(MODE)),-fsanitize=fuzzer-no-link$(,)address$(,)undefined -fno-sanitize-recover=all)
+, := ,
+CFLAGS_ALL = -std=gnu11 -D_GNU_SOURCE -DTOCSIN_VERSION='"$(VERSION)"' -I. -I$(GEN) $(WARN) $(OPT) $(SAN) -fstack-protector-strong \
+	$(if $(MODE),,-D_FORTIFY_SOURCE=2) -fPIE $(CFLAGS)
+LDFLAGS_ALL = $(SAN) -pie -Wl,-z,relro,-z,now $(LDFLAGS)
+# Recipes ask pkg-config when they run: before that, it may not be installed.
+PKG = $$(pkg-config --libs $(1))
+
+DEPS := $(BUILD)/.packages
+NPM := node_modules/.package-lock.json
+
+LIB_OBJ := $(patsubst %.c,$(OUT)/obj/%.o,$(wildcard lib/*.c proto/*.c)) $(OUT)/obj/gen/tocsin.pb-c.o $(OUT)/obj/gen/spool.pb-c.o
+AGENT_OBJ := $(patsubst %.c,$(OUT)/obj/%.o,$(filter-out agent/main.c,$(wildcard agent/*.c agent/*/*.c)))
+COLLECTOR_OBJ := $(patsubst %.c,$(OUT)/obj/%.o,$(filter-out collector/main.c collector/ctl/%,$(wildcard collector/*.c collector/*/*.c))) $(OUT)/obj/gen/dashboard.o
+CTL_OBJ := $(patsubst %.c,$(OUT)/obj/%.o,$(wildcard collector/ctl/*.c))
+
+.PHONY: all run demo test bench soak fuzz fmt lint clean install help unit deps
+all: $(OUT)/tocsin-agent $(OUT)/tocsin-collector $(OUT)/tocsinctl
+
+help:
+	@echo "make run       collector and agent on this host, with live probes; prints the dashboard's address and login"
+	@echo "make demo      the same, plus nginx with a small forum, signed-in users and weeks of history"
+	@echo "make test      every test        make unit   the unit tests alone"
+	@echo "make bench     figures beside their peers        make fuzz   each parser, FUZZ_SECONDS=600 each"
+	@echo "make lint fmt clean install"
+
+# ---- packages: what is missing is installed, by name; node_modules from the lock file ----
+deps: $(DEPS) $(NPM)
+$(DEPS): deploy/debian-packages
+	$(Q)mkdir -p $(@D)
+	$(Q)deploy/install-packages $<
+	$(Q)touch $@
+$(NPM): package.json package-lock.json | $(DEPS)
+	$(Q)npm ci --no-audit --no-fund --loglevel=error
+	$(Q)touch $@
+
+# ---- generated: protobuf types, the probe's skeleton, the dashboard ----
+$(GEN)/%.pb-c.c $(GEN)/%.pb-c.h: proto/%.proto | $(DEPS)
+	@echo "  PROTO   $<"
+	$(Q)mkdir -p $(GEN) && protoc-c --proto_path=proto --c_out=$(GEN) $<
+$(OUT)/obj/gen/%.pb-c.o: $(GEN)/%.pb-c.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) -std=gnu11 -I$(GEN) $(OPT) $(SAN) -fPIE -c -o $@ $<
+$(OUT)/obj/proto/window.o: $(GEN)/tocsin.pb-c.h
+$(OUT)/obj/proto/record.o: $(GEN)/spool.pb-c.h
+
+# UAPI headers and minimal CO-RE declarations only: no vmlinux.h, so this builds where there is no BTF.
+$(GEN)/%.bpf.o: bpf/%.bpf.c $(wildcard bpf/*.h) | $(DEPS)
+	@echo "  BPF     $<"
+	$(Q)mkdir -p $(GEN) && clang -g -O2 -target bpf -mcpu=v3 -Wall -Wextra -Werror -D__TARGET_ARCH_x86 -I. -I/usr/include/$$(uname -m)-linux-gnu -c -o $@ $<
+	$(Q)llvm-strip -g $@
+$(GEN)/%.skel.h: $(GEN)/%.bpf.o
+	$(Q)bpftool gen skeleton $< name $*_bpf > $@
+$(AGENT_OBJ): | $(patsubst bpf/%.bpf.c,$(GEN)/%.skel.h,$(wildcard bpf/*.bpf.c))
+
+include collector/dashboard/dashboard.mk
+
+# ---- objects, archives, programs ----
+$(OUT)/obj/%.o: %.c | $(DEPS)
+	@mkdir -p $(@D)
+	@echo "  CC      $(if $(MODE),[$(MODE)] )$<"
+	$(Q)$(CC) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
+
+$(OUT)/lib%.a:
+	$(Q)rm -f $@ && ar rcs $@ $^
+$(OUT)/libtocsin.a: $(LIB_OBJ)
+$(OUT)/libagent.a: $(AGENT_OBJ)
+$(OUT)/libcollector.a: $(COLLECTOR_OBJ)
+
+$(OUT)/tocsin-agent: $(OUT)/obj/agent/main.o $(OUT)/libagent.a $(OUT)/libtocsin.a
+	@echo "  LD      $@"
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(call PKG,$(LIBS_AGENT) $(LIBS_LIB)) -lpthread -lm
+$(OUT)/tocsin-collector: $(OUT)/obj/collector/main.o $(OUT)/libcollector.a $(OUT)/libtocsin.a
+	@echo "  LD      $@"
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(call PKG,$(LIBS_COLLECTOR) $(LIBS_LIB)) -lpthread -lm
+$(OUT)/tocsinctl: $(CTL_OBJ) $(OUT)/libtocsin.a
+	@echo "  LD      $@"
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(call PKG,$(LIBS_COLLECTOR) $(LIBS_LIB)) -lpthread -lm
+
+# ---- tests: tests/unit/<part>/test_<noun>.c links the part's archive and lib ----
+UNIT_LIB := $(patsubst %.c,$(OUT)/%,$(wildcard tests/unit/lib/test_*.c))
+UNIT_AGENT := $(patsubst %.c,$(OUT)/%,$(wildcard tests/unit/agent/test_*.c))
+UNIT_COLLECTOR := $(patsubst %.c,$(OUT)/%,$(wildcard tests/unit/collector/test_*.c))
+UNIT := $(UNIT_LIB) $(UNIT_AGENT) $(UNIT_COLLECTOR)
+$(UNIT_AGENT): $(OUT)/libagent.a
+$(UNIT_COLLECTOR): $(OUT)/libcollector.a
+$(OUT)/tests/unit/%: $(OUT)/obj/tests/unit/%.o $(OUT)/libtocsin.a
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $< $(filter-out %libtocsin.a,$(filter %.a,$^)) $(OUT)/libtocsin.a \
+		$(call PKG,cmocka $(LIBS_AGENT) $(LIBS_COLLECTOR) $(LIBS_LIB)) -lpthread -lm
+
+unit: $(UNIT)
+	$(Q)for t in $(UNIT); do echo "  TEST    $$t"; $$t || exit 1; done
+
+test: ; $(Q)tests/run
+bench: all ; $(Q)tests/bench/run
+soak: all ; $(Q)tests/run soak
+
+# tests/fuzz/<part>/fuzz_<noun>.c: one target a parser, seeds in tests/fuzz/seeds/<noun>/.
+FUZZ := $(patsubst %.c,$(OUT)/%,$(wildcard tests/fuzz/*/fuzz_*.c))
+FUZZ_SECONDS ?= 600
+$(filter %/agent/%,$(FUZZ)): $(OUT)/libagent.a
+$(filter %/collector/%,$(FUZZ)): $(OUT)/libcollector.a
+$(OUT)/tests/fuzz/%: $(OUT)/obj/tests/fuzz/%.o $(OUT)/libtocsin.a
+	@mkdir -p $(@D)
+	$(Q)clang -fsanitize=fuzzer,address,undefined -o $@ $< $(filter-out %libtocsin.a,$(filter %.a,$^)) $(OUT)/libtocsin.a \
+		$(call PKG,$(LIBS_AGENT) $(LIBS_COLLECTOR) $(LIBS_LIB)) -lpthread -lm
+fuzz:
+	$(Q)$(MAKE) MODE=fuzz fuzz-targets
+	$(Q)tests/fuzz/run $(FUZZ_SECONDS)
+.PHONY: fuzz-targets
+fuzz-targets: $(FUZZ)
+
+C_FILES := $(shell git ls-files '*.c' '*.h' 2>/dev/null)
+fmt: | $(DEPS)
+	$(Q)clang-format -i $(C_FILES)
+lint: | $(DEPS)
+	$(Q)clang-format --dry-run -Werror $(C_FILES)
+	$(Q)tests/lint
+
+run: all ; $(Q)deploy/run
+demo: all ; $(Q)deploy/run demo
+
+install: all
+	install -D -m 755 -t $(DESTDIR)$(PREFIX)/bin $(OUT)/tocsin-agent $(OUT)/tocsin-collector $(OUT)/tocsinctl
+
+clean:
+	rm -rf build node_modules
+
+-include $(shell find $(OUT)/obj -name '*.d' 2>/dev/null)

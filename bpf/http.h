@@ -1,0 +1,45 @@
+/* What the kernel side of the HTTP probe hands to user space: slices of TCP segments, in size classes.
+ *
+ * The kernel captures, user space parses. bpf/http.bpf.c decides with the first bytes of a segment and one small state per direction whether a
+ * segment can matter (a head starts in it, or a head that started earlier may go on in it) and copies it; bodies are skipped.
+ * Fixed widths and no padding: the size is asserted on both sides. */
+#ifndef TOCSIN_BPF_HTTP_H
+#define TOCSIN_BPF_HTTP_H
+
+#include <linux/types.h>
+
+/* Sizes of a ring buffer record, this header included. A request segment is cut at LARGE, an answer at SMALL. */
+#define HTTP_SLICE_SMALL 512
+#define HTTP_SLICE_LARGE 4096
+
+enum http_slice_event {
+	HTTP_SLICE_DATA = 1,
+	HTTP_SLICE_CLOSE = 2, /* the connection ended; no data follows */
+};
+
+enum http_slice_flag {
+	HTTP_SLICE_ANSWER = 1 << 0,     /* egress of a server socket: the answer's direction; else the request's */
+	HTTP_SLICE_CONTINUES = 1 << 1,  /* taken because an earlier head may go on here, not because one starts here */
+	HTTP_SLICE_LAST_CHUNK = 1 << 2, /* the segment before this one, in this direction, ended in "0\r\n\r\n" */
+	HTTP_SLICE_JOINED = 1 << 3,     /* the connection existed before the probe: its earlier bytes are unknown */
+};
+
+struct http_slice {
+	__u64 cookie;      /* bpf_get_socket_cookie: names the connection */
+	__u64 cgroup;      /* bpf_skb_cgroup_id: the cgroup in which the listener was made */
+	__u64 time_ns;     /* bpf_ktime_get_ns */
+	__u32 number;      /* running number of this connection's records, both directions; a hole is a lost record */
+	__u32 tcp_seq;     /* TCP sequence of the segment's first payload byte */
+	__u32 segment_len; /* payload bytes of the segment; more than `captured` when it was cut */
+	__u16 captured;    /* bytes that follow this header */
+	__u8 event;        /* enum http_slice_event */
+	__u8 flags;        /* enum http_slice_flag */
+	__u8 remote[16];   /* client address; IPv4 as ::ffff:a.b.c.d */
+	__u16 remote_port; /* host order */
+	__u16 local_port;  /* host order */
+	__u32 reserved;    /* zero */
+};
+
+_Static_assert(sizeof(struct http_slice) == 64, "http_slice is shared with the kernel side: no padding");
+
+#endif

@@ -1,0 +1,45 @@
+#include "lib/span.h"
+
+static unsigned char lower(unsigned char c)
+{
+	return c >= 'A' && c <= 'Z' ? (unsigned char)(c + ('a' - 'A')) : c;
+}
+
+bool span_equal_nocase(struct span a, struct span b)
+{
+	if (a.len != b.len)
+		return false;
+	for (size_t i = 0; i < a.len; i++)
+		if (lower((unsigned char)a.data[i]) != lower((unsigned char)b.data[i]))
+			return false;
+	return true;
+}
+
+bool span_starts_with(struct span s, struct span prefix)
+{
+	return s.len >= prefix.len && memcmp(s.data, prefix.data, prefix.len) == 0;
+}
+
+struct span span_trim(struct span s)
+{
+	while (s.len > 0 && (s.data[0] == ' ' || s.data[0] == '\t')) {
+		s.data++;
+		s.len--;
+	}
+	while (s.len > 0 && (s.data[s.len - 1] == ' ' || s.data[s.len - 1] == '\t'))
+		s.len--;
+	return s;
+}
+
+struct span span_cut(struct span *rest, char sep)
+{
+	const char *at = rest->len ? memchr(rest->data, sep, rest->len) : NULL;
+	if (!at) {
+		struct span all = *rest;
+		*rest = span_make(rest->data + rest->len, 0);
+		return all;
+	}
+	struct span head = span_make(rest->data, (size_t)(at - rest->data));
+	*rest = span_make(at + 1, rest->len - head.len - 1);
+	return head;
+}

@@ -1,0 +1,44 @@
+/* A span is borrowed text: a pointer and a length, never owned, never NUL-terminated by promise.
+ *
+ * Every parser here reads spans and returns spans into the same bytes, so nothing is copied until somebody decides to keep it. */
+#ifndef TOCSIN_LIB_SPAN_H
+#define TOCSIN_LIB_SPAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+
+struct span {
+	const char *data;
+	size_t len;
+};
+
+static inline struct span span_make(const void *data, size_t len)
+{
+	return (struct span){.data = data, .len = len};
+}
+
+static inline struct span span_str(const char *text)
+{
+	return (struct span){.data = text, .len = text ? strlen(text) : 0};
+}
+
+static inline bool span_equal(struct span a, struct span b)
+{
+	return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
+}
+
+/* Bytes of the span from `from` on; empty when `from` lies past its end. */
+static inline struct span span_from(struct span s, size_t from)
+{
+	return from >= s.len ? span_make(s.data + s.len, 0) : span_make(s.data + from, s.len - from);
+}
+
+/* ASCII case only: header names, cookie attributes and host names know no other. */
+bool span_equal_nocase(struct span a, struct span b);
+bool span_starts_with(struct span s, struct span prefix);
+struct span span_trim(struct span s);
+/* Cuts `*rest` at the first `sep`: returns what stood before it and leaves what follows; without one, returns everything. */
+struct span span_cut(struct span *rest, char sep);
+
+#endif

@@ -1,0 +1,39 @@
+/* What one spool record holds: a batch, still encoded, and the cursors of every tap that it covers.
+ *
+ * The cursors never leave the host; the batch goes to the wire byte for byte. */
+#ifndef TOCSIN_PROTO_RECORD_H
+#define TOCSIN_PROTO_RECORD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lib/buf.h"
+#include "lib/err.h"
+#include "lib/span.h"
+
+enum { CURSOR_HEAD_BYTES = 1024, CURSOR_TAIL_BYTES = 64, RECORD_CURSORS_MAX = 4096 };
+
+/* How far a file was read, and how to recognise it again. */
+struct cursor {
+	struct span path;
+	uint64_t device, inode, generation;
+	uint64_t offset;   /* of the first byte not yet counted: the end of the last complete line */
+	uint32_t head_len; /* bytes of the head that were hashed, at most CURSOR_HEAD_BYTES */
+	uint64_t head_hash;
+	uint64_t tail_hash; /* of the CURSOR_TAIL_BYTES before offset */
+};
+
+struct record {
+	struct span batch; /* encoded Batch */
+	struct cursor *cursors;
+	size_t cursor_count;
+	bool clean; /* the agent stopped in order after this record: no probe gap follows it */
+	int64_t written_ms;
+};
+
+int record_encode(const struct record *record, struct buf *out);
+/* Spans borrow from `bytes`; the cursor array is owned by the record and freed by record_done. */
+int record_decode(struct span bytes, struct record *ret_record, struct err *err);
+void record_done(struct record *record);
+
+#endif

@@ -2,7 +2,8 @@
  *
  * Pure and static: one table row a year from the State Council's notices, 2018-2026. The day of occurrence is not counted, a period that
  * ends on a day off rolls forward, and it ends at 24:00 Asia/Shanghai (Civil Code Art. 200-204; UTC+8, no daylight saving).
- * A deadline that touches a year without a notice is provisional. */
+ * A deadline that touches a year without a notice is provisional: it is counted with weekends and the holidays of fixed date only. So is one that
+ * touches the days from 29 December of the last year with a notice, because the next notice may still move them. */
 #ifndef TOCSIN_COLLECTOR_CALENDAR_H
 #define TOCSIN_COLLECTOR_CALENDAR_H
 
@@ -15,7 +16,7 @@ typedef int32_t calendar_day;
 struct deadline {
 	calendar_day day; /* the last day of the period */
 	int64_t end_ms;   /* 24:00 of that day, Unix milliseconds */
-	bool provisional; /* it touches a year whose notice is not loaded */
+	bool provisional; /* a notice that is not loaded may still change it */
 };
 
 calendar_day calendar_day_of(int64_t unix_ms);

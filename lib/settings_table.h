@@ -1,6 +1,6 @@
 /* How a settings table is written: a few macros over libcyaml's, so that every key of every program is read by the same rules.
  *
- * Included by the files that define a table and by nobody else. Numbers are unsigned; a switch is exactly `true` or `false`, because
+ * Included by the files that define a table and by nobody else. Numbers are unsigned unless they say otherwise; a switch is exactly `true` or `false`, because
  * libcyaml's own booleans take every word that is not "false" for true, and a misspelt switch must be refused. */
 #ifndef TOCSIN_LIB_SETTINGS_TABLE_H
 #define TOCSIN_LIB_SETTINGS_TABLE_H
@@ -17,6 +17,7 @@ extern const struct cyaml_schema_value settings_text_value;
 enum { SETTINGS_LIST_MAX = 256, SETTINGS_TEXT_MAX = 4096 };
 
 #define SETTINGS_NUMBER(key, structure, member) CYAML_FIELD_UINT(key, CYAML_FLAG_OPTIONAL, structure, member)
+#define SETTINGS_SIGNED(key, structure, member) CYAML_FIELD_INT(key, CYAML_FLAG_OPTIONAL, structure, member)
 #define SETTINGS_SWITCH(key, structure, member)                                                                                            \
 	CYAML_FIELD_ENUM(key, CYAML_FLAG_OPTIONAL | CYAML_FLAG_STRICT, structure, member, settings_switch_words, 2)
 #define SETTINGS_TEXT(key, structure, member)                                                                                              \

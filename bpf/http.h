@@ -8,13 +8,16 @@
 
 #include <linux/types.h>
 
-/* Sizes of a ring buffer record, this header included. A request segment is cut at LARGE, an answer at SMALL. */
+/* Sizes of a ring buffer record, this header included. A request segment is cut at LARGE, an answer at SMALL.
+ * A request segment that begins with GET or HEAD and is longer than one record (pipelining: heads only, no bodies) is handed over whole, as
+ * several LARGE records in a row, each with its own tcp_seq; all but the first say CONTINUES. Answers on a connection that was seen to
+ * pipeline are cut at LARGE. */
 #define HTTP_SLICE_SMALL 512
 #define HTTP_SLICE_LARGE 4096
 
 enum http_slice_event {
 	HTTP_SLICE_DATA = 1,
-	HTTP_SLICE_CLOSE = 2, /* the connection ended; no data follows */
+	HTTP_SLICE_CLOSE = 2, /* the connection ended; no data follows. Numbered as, and flagged, an answer */
 };
 
 enum http_slice_flag {
@@ -28,9 +31,9 @@ struct http_slice {
 	__u64 cookie;      /* bpf_get_socket_cookie: names the connection */
 	__u64 cgroup;      /* bpf_skb_cgroup_id: the cgroup in which the listener was made */
 	__u64 time_ns;     /* bpf_ktime_get_ns */
-	__u32 number;      /* running number of this connection's records, both directions; a hole is a lost record */
-	__u32 tcp_seq;     /* TCP sequence of the segment's first payload byte */
-	__u32 segment_len; /* payload bytes of the segment; more than `captured` when it was cut */
+	__u32 number;      /* running number of this connection's records in this direction, from 0; a hole is a lost record */
+	__u32 tcp_seq;     /* TCP sequence of the first byte that follows this header */
+	__u32 segment_len; /* payload bytes of the segment from tcp_seq on; more than `captured` when it was cut */
 	__u16 captured;    /* bytes that follow this header */
 	__u8 event;        /* enum http_slice_event */
 	__u8 flags;        /* enum http_slice_flag */

@@ -90,9 +90,16 @@ enum {
 	SCOPE_ENDPOINTS_MAX = 4096,
 	NAME_BYTES_MAX = 512, /* any single name: template, host, workload, source */
 	WINDOW_SPAN_MAX_MS = 3600000,
+	WINDOW_LEDGERS_MAX = 4096,
+	SCOPE_SKETCHES_MAX = 16,    /* identity kinds times the fleet keys alive during a rotation */
+	SKETCH_BYTES_MAX = 1 << 16, /* of one sketch's data */
+	AGENT_BYTES_MAX = 64,       /* an agent's id is the common name of its certificate: X.520 ub-common-name */
 };
+#define COUNT_MAX   ((uint64_t)1 << 48)      /* any single counter: sums of them stay exact in 64 bits */
+#define TIME_MAX_MS INT64_C(253402300800000) /* the year 10000 */
 
-/* Appends the protobuf form of `batch` to `out`. -EMSGSIZE past a ceiling, -ENOMEM. */
+/* Appends the protobuf form of `batch` to `out`. -EMSGSIZE past a ceiling, -EINVAL when a rule of window.c is broken, -ENOMEM; `out` is then
+ * as it was. Names come from strangers: bytes that a receiver would refuse (control characters, broken UTF-8) leave as '_'. */
 int batch_encode(const struct batch *batch, struct buf *out);
 /* Reads one Batch message. -EBADMSG with a sentence in `err` when it is not one, is past a ceiling or breaks a rule of window.c
  * (span across an hour, name with control characters, unknown enum). */
@@ -108,7 +115,7 @@ struct hello {
 	int64_t started_ms;
 };
 
-/* A delivery as the collector reads it. `batch` is the still encoded Batch message inside the frame (borrowed), so that decoding it
+/* A delivery as the collector reads it; every span borrows from the bytes read. `batch` is the still encoded Batch message inside the frame (borrowed), so that decoding it
  * can happen on another thread. */
 enum delivery_part { DELIVERY_HELLO, DELIVERY_SEALED };
 struct delivery {
@@ -123,6 +130,8 @@ struct delivery {
 int delivery_encode_hello(const struct hello *hello, struct buf *out);
 /* Wraps an already encoded batch without decoding it: a spool record goes to the wire byte for byte. */
 int delivery_encode_sealed(uint64_t epoch, uint64_t sequence, bool lost, struct span batch, struct buf *out);
+/* -EBADMSG with a sentence: not a Delivery, no part or two, an agent id past AGENT_BYTES_MAX, a sequence of 0 or past COUNT_MAX, lost with a
+ * batch. */
 int delivery_decode(struct span bytes, struct delivery *ret_delivery, struct err *err);
 
 struct receipt {

@@ -59,7 +59,7 @@ $(NPM): package.json package-lock.json | $(DEPS)
 
 # ---- generated: protobuf types, the probe's skeleton, the dashboard ----
 # protobuf-c turns `string` into NUL-terminated copies; ours are spans, and a NUL inside a name must be seen to be refused. `bytes` is the same wire form.
-$(GEN)/%.pb-c.c $(GEN)/%.pb-c.h: proto/%.proto | $(DEPS)
+$(GEN)/%.pb-c.c $(GEN)/%.pb-c.h: proto/%.proto Makefile | $(DEPS)
 	@echo "  PROTO   $<"
 	$(Q)mkdir -p $(GEN) && sed 's/^  string /  bytes /' $< > $(GEN)/$*.proto && protoc-c --proto_path=$(GEN) --c_out=$(GEN) $(GEN)/$*.proto
 $(OUT)/obj/gen/%.pb-c.o: $(GEN)/%.pb-c.c

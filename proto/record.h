@@ -11,7 +11,13 @@
 #include "lib/err.h"
 #include "lib/span.h"
 
-enum { CURSOR_HEAD_BYTES = 1024, CURSOR_TAIL_BYTES = 64, RECORD_CURSORS_MAX = 4096 };
+enum {
+	CURSOR_HEAD_BYTES = 1024,
+	CURSOR_TAIL_BYTES = 64,
+	CURSOR_PATH_MAX = 4095,
+	RECORD_CURSORS_MAX = 4096,
+	RECORD_BYTES_MAX = 2 << 20, /* encoded; also the spool's ceiling for one payload */
+};
 
 /* How far a file was read, and how to recognise it again. */
 struct cursor {
@@ -29,10 +35,13 @@ struct record {
 	size_t cursor_count;
 	bool clean; /* the agent stopped in order after this record: no probe gap follows it */
 	int64_t written_ms;
+	void *owner; /* of a decoded record's spans; NULL when the caller made it */
 };
 
+/* Appends to `out`. -EMSGSIZE past a ceiling, -EINVAL for a cursor no file can have, -ENOMEM; `out` is then as it was. */
 int record_encode(const struct record *record, struct buf *out);
-/* Spans borrow from `bytes`; the cursor array is owned by the record and freed by record_done. */
+/* Spans and cursors are owned by the record, until record_done. -EBADMSG with a sentence when `bytes` are not a record or are past a
+ * ceiling, -ENOMEM. */
 int record_decode(struct span bytes, struct record *ret_record, struct err *err);
 void record_done(struct record *record);
 

@@ -23,7 +23,7 @@ WARN := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-protot
 CC := $(if $(filter fuzz,$(MODE)),clang,gcc)
 OPT := $(if $(MODE),-O1 -g -fno-omit-frame-pointer,-O2 -g)
 SAN := $(if $(filter san,$(MODE)),-fsanitize=address$(,)undefined -fno-sanitize-recover=all)$(if $(filter fuzz,$(MODE)),-fsanitize=fuzzer-no-link$(,)address$(,)undefined -fno-sanitize-recover=all)
-CFLAGS_ALL = -std=gnu11 -D_GNU_SOURCE -DTOCSIN_VERSION='"$(VERSION)"' -I. -I$(GEN) $(WARN) $(OPT) $(SAN) -fstack-protector-strong \
+CFLAGS_ALL = -std=gnu11 -D_GNU_SOURCE -DTOCSIN_VERSION='"$(VERSION)"' -I. -isystem $(GEN) $(WARN) $(OPT) $(SAN) -fstack-protector-strong \
 	$(if $(MODE),,-D_FORTIFY_SOURCE=2) -fPIE $(CFLAGS)
 LDFLAGS_ALL = $(SAN) -pie -Wl,-z,relro,-z,now $(LDFLAGS)
 # Recipes ask pkg-config when they run: before that, it may not be installed.

@@ -43,6 +43,23 @@ struct http_slice {
 	__u32 reserved;    /* zero */
 };
 
+/* What was moved and what was missed, since the probe was loaded. One for each processor in the kernel; user space adds them up. */
+struct http_stats {
+	__u64 connections;      /* server connections seen from their first packet */
+	__u64 joined;           /* server connections that were older than the probe */
+	__u64 request_segments; /* TCP segments with payload that server sockets received, retransmitted ones too */
+	__u64 request_bytes;
+	__u64 answer_segments; /* … and sent */
+	__u64 answer_bytes;
+	__u64 opaque_bytes; /* part of the bytes above: on connections whose first bytes were not HTTP/1 (TLS, databases …) */
+	__u64 records;      /* handed to the ring */
+	__u64 full;         /* records lost because the ring had no room: each leaves a hole in its connection's numbers */
+	__u64 unreadable;   /* segments that could not be copied */
+	__u64 unsupported;  /* packets with IPv6 extension headers that are not followed */
+	__u64 untracked;    /* connections without storage: the kernel had no memory */
+};
+
+_Static_assert(sizeof(struct http_stats) == 12 * 8, "http_stats is shared with the kernel side: no padding");
 _Static_assert(sizeof(struct http_slice) == 64, "http_slice is shared with the kernel side: no padding");
 
 #endif

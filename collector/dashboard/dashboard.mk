@@ -1,5 +1,18 @@
-# The dashboard: TypeScript bundled by esbuild, embedded in the collector by the assembler's .incbin.
-# It defines static_files[] of collector/api/static.h.
-$(OUT)/obj/gen/dashboard.o:
+# The dashboard: TypeScript checked by tsc, bundled by esbuild, and embedded in the collector by the assembler's .incbin (embed.S).
+DASHBOARD := $(GEN)/dashboard
+DASHBOARD_SRC := $(wildcard collector/dashboard/*.ts collector/dashboard/*.tsx collector/dashboard/*.css) collector/dashboard/tsconfig.json
+
+$(DASHBOARD)/app.js $(DASHBOARD)/app.css &: $(DASHBOARD_SRC) $(NPM)
+	@echo "  DASH    $(DASHBOARD)/app.js"
+	$(Q)mkdir -p $(DASHBOARD)
+	$(Q)node_modules/.bin/tsc --noEmit -p collector/dashboard
+	$(Q)node_modules/.bin/esbuild collector/dashboard/main.tsx --bundle --minify --format=esm --target=es2020 --charset=utf8 \
+		--jsx=automatic --jsx-import-source=preact --legal-comments=none --log-level=warning --outfile=$(DASHBOARD)/app.js
+$(DASHBOARD)/%.html: collector/dashboard/%.html
+	$(Q)mkdir -p $(@D) && cp $< $@
+$(DASHBOARD)/%.svg: collector/dashboard/%.svg
+	$(Q)mkdir -p $(@D) && cp $< $@
+
+$(OUT)/obj/gen/dashboard.o: collector/dashboard/embed.S $(addprefix $(DASHBOARD)/,app.js app.css index.html icon.svg)
 	@mkdir -p $(@D)
-	$(Q)printf '#include "collector/api/static.h"\nconst struct static_file static_files[] = {{0}};\n' | $(CC) $(CFLAGS_ALL) -x c -c -o $@ -
+	$(Q)$(CC) -c -Wa,-I,$(DASHBOARD) -o $@ $<

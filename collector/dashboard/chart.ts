@@ -1,0 +1,125 @@
+// One chart of distinct users a day: the estimate with its 95 % band, and below it the share of requests that carried the identity.
+// uPlot draws on canvas; this file is all that knows it. Colours come from the style sheet, so that they follow light and dark.
+import uPlot from 'uplot';
+import type { UsersRow } from './api';
+import { margin } from './format';
+
+const DAY_S = 86_400;
+const HEIGHT = { users: 190, coverage: 58 };
+const AXIS_WIDTH = 56;
+
+export interface Drawing {
+	update(rows: readonly UsersRow[]): void;
+	destroy(): void;
+}
+
+interface Words {
+	locale: string;
+	coverage: string;
+}
+
+/** One x a day without holes: a day on which nothing was counted is a gap, not a line between its neighbours. */
+function columns(rows: readonly UsersRow[]): { users: uPlot.AlignedData; coverage: uPlot.AlignedData } {
+	const byDay = new Map(rows.map((row) => [Date.parse(`${row.day}T00:00:00Z`) / 1000, row]));
+	const first = Math.min(...byDay.keys());
+	const last = Math.max(...byDay.keys());
+	const x: number[] = [];
+	for (let at = first; at <= last; at += DAY_S) x.push(at);
+	const pick = (value: (row: UsersRow) => number | null) =>
+		x.map((at) => {
+			const row = byDay.get(at);
+			return row ? value(row) : null;
+		});
+	return {
+		users: [
+			x,
+			pick((r) => Math.max(0, r.users - margin(r.users, r.relative_error))),
+			pick((r) => r.users),
+			pick((r) => r.users + margin(r.users, r.relative_error)),
+		],
+		coverage: [x, pick((r) => r.coverage)],
+	};
+}
+
+const colour = (name: string) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+
+function options(words: Words, width: number, sync: string, onDay: (index: number | null) => void) {
+	const font = `12px ${getComputedStyle(document.body).fontFamily}`;
+	const line = colour('--chart');
+	const grid = { stroke: colour('--rule'), width: 1 };
+	const axis = { font, stroke: colour('--muted'), grid, ticks: { show: false } };
+	const shared = {
+		width,
+		legend: { show: false },
+		cursor: { sync: { key: sync }, drag: { x: false, y: false }, y: false },
+		tzDate: (at: number) => uPlot.tzDate(new Date(at * 1000), 'Etc/UTC'), // a legal day is a date, not a moment
+	} satisfies Partial<uPlot.Options>;
+	const dates = new Intl.DateTimeFormat(words.locale, { day: 'numeric', month: 'short', timeZone: 'UTC' });
+	const users: uPlot.Options = {
+		...shared,
+		height: HEIGHT.users,
+		padding: [10, 12, 0, 0],
+		scales: { y: { range: (_plot, _min, max) => [0, Math.max(5, (max ?? 0) * 1.12)] } },
+		axes: [
+			{ ...axis, space: 64, incrs: [DAY_S, 2 * DAY_S, 7 * DAY_S, 14 * DAY_S, 28 * DAY_S], values: (_plot, at) => at.map((s) => dates.format(s * 1000)) },
+			{ ...axis, size: AXIS_WIDTH, values: (_plot, values) => values.map((v) => v.toLocaleString(words.locale)) },
+		],
+		series: [
+			{},
+			{ stroke: 'transparent', points: { show: false } },
+			{ stroke: line, width: 2, points: { show: true, size: 5, fill: line } },
+			{ stroke: 'transparent', points: { show: false } },
+		],
+		bands: [{ series: [3, 1], fill: colour('--band') }],
+		hooks: { setCursor: [(plot) => onDay(plot.cursor.idx ?? null)] },
+	};
+	const coverage: uPlot.Options = {
+		...shared,
+		height: HEIGHT.coverage,
+		padding: [8, 12, 4, 0],
+		scales: { y: { range: [0, 1] } },
+		axes: [
+			{ ...axis, show: false },
+			{ ...axis, size: AXIS_WIDTH, splits: [0, 0.8, 1], values: () => ['0', '80 %', ''] },
+		],
+		series: [{}, { stroke: colour('--muted'), width: 1.5, fill: colour('--wash'), points: { show: false } }],
+	};
+	return { users, coverage };
+}
+
+let charts = 0;
+
+/** Draws into `host` and follows its width and the viewer's colour scheme until destroyed. `onDay` tells the day under the pointer. */
+export function draw(host: HTMLElement, words: Words, rows: readonly UsersRow[], onDay: (index: number | null) => void): Drawing {
+	const sync = `users-${++charts}`;
+	let plots: uPlot[] = [];
+	let shown = rows;
+
+	function build() {
+		for (const plot of plots) plot.destroy();
+		const data = columns(shown);
+		const made = options(words, host.clientWidth, sync, onDay);
+		plots = [new uPlot(made.users, data.users, host), new uPlot(made.coverage, data.coverage, host)];
+	}
+
+	const scheme = matchMedia('(prefers-color-scheme: dark)');
+	scheme.addEventListener('change', build);
+	const resized = new ResizeObserver(() => {
+		for (const plot of plots) if (plot.width !== host.clientWidth) plot.setSize({ width: host.clientWidth, height: plot.height });
+	});
+	build();
+	resized.observe(host);
+	return {
+		update(next) {
+			shown = next;
+			const data = columns(shown);
+			plots[0]?.setData(data.users);
+			plots[1]?.setData(data.coverage);
+		},
+		destroy() {
+			resized.disconnect();
+			scheme.removeEventListener('change', build);
+			for (const plot of plots) plot.destroy();
+		},
+	};
+}

@@ -1,0 +1,75 @@
+// Numbers with their units, times in the viewer's zone and legal days in Asia/Shanghai, as words of the viewer's language.
+import type { Day, Time } from './api';
+import type { Text } from './text';
+
+const LEGAL_ZONE = 'Asia/Shanghai';
+const Z95 = 1.96; // two-sided 95 % of a normal distribution
+
+export const viewerZone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+/** Whether the viewer's clock differs from the law's: then both are shown. */
+export const abroad = new Date().getTimezoneOffset() !== -480;
+
+export const count = (text: Text, n: number) => Math.round(n).toLocaleString(text.locale);
+
+export function percent(text: Text, share: number): string {
+	// Never rounds a loss away: 99.96 % is not 100 %.
+	const floored = Math.floor(share * 1000) / 10;
+	return `${floored.toLocaleString(text.locale, { maximumFractionDigits: 1 })} %`;
+}
+
+/** Half of the 95 % band of an estimate, rounded up: a claim of accuracy errs to the modest side. */
+export const margin = (users: number, relativeError: number) => Math.ceil(users * relativeError * Z95);
+
+export function estimate(text: Text, users: number, relativeError: number): string {
+	return `${count(text, users)} ± ${count(text, margin(users, relativeError))}`;
+}
+
+const moment: Intl.DateTimeFormatOptions = { day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23' };
+
+/** "23 Nov, 20:26:29" in the viewer's zone; with the year when it is not this one. */
+export function time(text: Text, at: Time, zone = viewerZone): string {
+	const date = new Date(at);
+	const year: Intl.DateTimeFormatOptions = date.getFullYear() === new Date().getFullYear() ? {} : { year: 'numeric' };
+	return date.toLocaleString(text.locale, { ...moment, ...year, timeZone: zone });
+}
+
+export const legalTime = (text: Text, at: Time) => time(text, at, LEGAL_ZONE);
+
+export function clockTime(text: Text, ms: number): string {
+	return new Date(ms).toLocaleTimeString(text.locale, { hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23' });
+}
+
+/** A legal day: it names a day of Asia/Shanghai and must not move with the viewer's zone. */
+export function day(text: Text, value: Day, weekday = false): string {
+	const options: Intl.DateTimeFormatOptions = { day: 'numeric', month: 'short', year: 'numeric', timeZone: 'UTC' };
+	if (weekday) options.weekday = 'short';
+	return new Date(`${value}T00:00:00Z`).toLocaleDateString(text.locale, options);
+}
+
+/** Today in Asia/Shanghai, or `before` days ago, as YYYY-MM-DD. */
+export function legalDay(before = 0): Day {
+	return new Date(Date.now() + 8 * 3_600_000 - before * 86_400_000).toISOString().slice(0, 10);
+}
+
+/** "3.9 s", "4 min", "2 h", "12 days": one unit, rounded down. */
+export function duration(text: Text, ms: number): string {
+	const units = [
+		{ unit: 'day', ms: 86_400_000 },
+		{ unit: 'hour', ms: 3_600_000 },
+		{ unit: 'minute', ms: 60_000 },
+	];
+	for (const u of units)
+		if (ms >= 2 * u.ms)
+			return Math.floor(ms / u.ms).toLocaleString(text.locale, { style: 'unit', unit: u.unit, unitDisplay: u.unit === 'day' ? 'long' : 'short' });
+	const digits = ms < 10_000 ? 1 : 0;
+	return (Math.max(0, ms) / 1000).toLocaleString(text.locale, { style: 'unit', unit: 'second', unitDisplay: 'short', maximumFractionDigits: digits });
+}
+
+export function ago(text: Text, at: Time, now: number): string {
+	const relative = new Intl.RelativeTimeFormat(text.locale, { numeric: 'always', style: 'short' });
+	const seconds = Math.max(0, Math.floor((now - Date.parse(at)) / 1000));
+	if (seconds < 120) return relative.format(-seconds, 'second');
+	if (seconds < 7200) return relative.format(-Math.floor(seconds / 60), 'minute');
+	if (seconds < 172_800) return relative.format(-Math.floor(seconds / 3600), 'hour');
+	return relative.format(-Math.floor(seconds / 86_400), 'day');
+}

@@ -1,0 +1,93 @@
+// The page behind the login: open triggers first, then what they rest on.
+import { useEffect, useState } from 'preact/hooks';
+import * as api from './api';
+import { Agents } from './agents';
+import { abroad, clockTime, viewerZone } from './format';
+import { type LanguageChoice, LanguageSwitch } from './language';
+import { type Facts, useFacts } from './live';
+import { Services } from './services';
+import { useText } from './text';
+import { Triggers } from './triggers';
+import { UsersCharts } from './users';
+
+const TICK_MS = 5000; // how often "12 s ago" is said anew
+
+/** The present, for words like "ago"; moves slowly so that the page stays calm. */
+function useNow(): number {
+	const [now, setNow] = useState(Date.now);
+	useEffect(() => {
+		const timer = window.setInterval(() => setNow(Date.now()), TICK_MS);
+		return () => window.clearInterval(timer);
+	}, []);
+	return now;
+}
+
+function Link({ facts }: { facts: Facts }) {
+	const text = useText();
+	const label = facts.link === 'live' && facts.updatedAt > 0 ? text.live(clockTime(text, facts.updatedAt)) : text.connecting;
+	return (
+		<span class={`link link-${facts.link}`} data-link={facts.link}>
+			{facts.link === 'lost' ? '' : label}
+		</span>
+	);
+}
+
+function Banner({ facts }: { facts: Facts }) {
+	const text = useText();
+	let message = '';
+	if (facts.link === 'lost') message = text.lost(clockTime(text, facts.lostAt));
+	else if (facts.failure) message = text.failed(facts.failure);
+	return (
+		<div class="banner" role="alert">
+			{message && <p>{message}</p>}
+		</div>
+	);
+}
+
+export function Page({ onSignedOut, ...choice }: LanguageChoice & { onSignedOut: () => void }) {
+	const text = useText();
+	const facts = useFacts();
+	const now = useNow();
+
+	useEffect(() => {
+		if (facts.link === 'signed-out') onSignedOut();
+	}, [facts.link]);
+	useEffect(() => {
+		document.title = facts.triggers.length > 0 ? `(${facts.triggers.length}) Tocsin` : 'Tocsin';
+	}, [facts.triggers.length]);
+
+	return (
+		<>
+			<a class="skip" href="#triggers">
+				{text.skip}
+			</a>
+			<header class="bar">
+				<span class="wordmark">
+					<img src="/icon.svg" alt="" width="18" height="18" /> Tocsin
+				</span>
+				<Link facts={facts} />
+				<span class="bar-end">
+					<LanguageSwitch {...choice} />
+					<button type="button" class="quiet" onClick={() => void api.logout().finally(onSignedOut)}>
+						{text.signOut}
+					</button>
+				</span>
+			</header>
+			<Banner facts={facts} />
+			<main class={facts.link === 'lost' ? 'stale' : ''} aria-busy={!facts.loaded}>
+				{facts.loaded && (
+					<>
+						<Triggers facts={facts} />
+						<Services facts={facts} now={now} />
+						<UsersCharts facts={facts} />
+						<Agents facts={facts} now={now} />
+					</>
+				)}
+				{!facts.loaded && facts.link !== 'lost' && <p class="empty">{text.loading}</p>}
+			</main>
+			<footer>
+				<p>{abroad ? text.zones(viewerZone) : text.zones('Asia/Shanghai')}</p>
+			</footer>
+		</>
+	);
+}

@@ -76,7 +76,7 @@ struct connection {
 
 /* One segment, or the part of it that goes into one record. */
 struct piece {
-	struct http_stats *stats;
+	struct http_probe_stats *stats;
 	__u32 offset; /* of the payload, from the start of the IP header */
 	__u32 len;
 	__u32 seq;
@@ -119,7 +119,7 @@ struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, __u32);
-	__type(value, struct http_stats);
+	__type(value, struct http_probe_stats);
 } stats SEC(".maps");
 
 struct {
@@ -230,7 +230,7 @@ static __noinline int emit_train(struct __sk_buff *skb, struct connection *c, st
 	return 0;
 }
 
-static __noinline int emit_close(struct connection *c, struct http_stats *s)
+static __noinline int emit_close(struct connection *c, struct http_probe_stats *s)
 {
 	struct direction *d = &c->direction[1];
 	if (d->number == 0 && c->direction[0].number == 0)
@@ -551,7 +551,7 @@ static __noinline int keep_early(struct __sk_buff *skb, struct piece *p, __u32 l
 }
 
 /* A server socket without storage: older than the probe, unless it is one of ours. */
-static __noinline struct connection *join(struct bpf_sock *sk, struct http_stats *s)
+static __noinline struct connection *join(struct bpf_sock *sk, struct http_probe_stats *s)
 {
 	if (bpf_sk_storage_get(&ignored, sk, NULL, 0))
 		return NULL;
@@ -653,7 +653,7 @@ static __always_inline bool is_remote(const struct bpf_sock_ops *ops, const stru
 }
 
 /* The segment that opened this connection, if one did. Longer ones were cut at LARGE: user space sees from segment_len what is missing. */
-static __noinline int hand_over_early(struct bpf_sock_ops *ops, struct connection *c, struct http_stats *s)
+static __noinline int hand_over_early(struct bpf_sock_ops *ops, struct connection *c, struct http_probe_stats *s)
 {
 	struct early *e = bpf_map_lookup_elem(&earlies, &zero);
 	if (!e || !e->slice.captured)
@@ -677,7 +677,7 @@ static __noinline int hand_over_early(struct bpf_sock_ops *ops, struct connectio
 static __always_inline void on_accepted(struct bpf_sock_ops *ops)
 {
 	struct bpf_sock *sk = ops->sk;
-	struct http_stats *s = bpf_map_lookup_elem(&stats, &zero);
+	struct http_probe_stats *s = bpf_map_lookup_elem(&stats, &zero);
 	if (!sk || !s)
 		return;
 	list(ops->local_port);
@@ -708,7 +708,7 @@ static __always_inline void on_connected(struct bpf_sock_ops *ops)
 static __always_inline void on_closed(struct bpf_sock_ops *ops)
 {
 	struct bpf_sock *sk = ops->sk;
-	struct http_stats *s = bpf_map_lookup_elem(&stats, &zero);
+	struct http_probe_stats *s = bpf_map_lookup_elem(&stats, &zero);
 	if (!sk || !s)
 		return;
 	struct connection *c = bpf_sk_storage_get(&connections, sk, NULL, 0);

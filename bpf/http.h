@@ -44,7 +44,7 @@ struct http_slice {
 };
 
 /* What was moved and what was missed, since the probe was loaded. One for each processor in the kernel; user space adds them up. */
-struct http_stats {
+struct http_probe_stats {
 	__u64 connections;      /* server connections seen from their first packet */
 	__u64 joined;           /* server connections that were older than the probe */
 	__u64 request_segments; /* TCP segments with payload that server sockets received, retransmitted ones too */
@@ -59,7 +59,7 @@ struct http_stats {
 	__u64 untracked;    /* connections without storage: the kernel had no memory */
 };
 
-_Static_assert(sizeof(struct http_stats) == 12 * 8, "http_stats is shared with the kernel side: no padding");
+_Static_assert(sizeof(struct http_probe_stats) == 12 * 8, "http_probe_stats is shared with the kernel side: no padding");
 _Static_assert(sizeof(struct http_slice) == 64, "http_slice is shared with the kernel side: no padding");
 
 #endif

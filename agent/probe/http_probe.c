@@ -15,7 +15,7 @@
 struct http_probe {
 	struct http_bpf *bpf;
 	struct ring_buffer *ring;
-	struct http_stats *per_cpu;
+	struct http_probe_stats *per_cpu;
 	int cpus;
 
 	on_slice_fn on_slice; /* of the running http_probe_poll */
@@ -184,13 +184,13 @@ int http_probe_fd(const struct http_probe *p)
 	return ring_buffer__epoll_fd(p->ring);
 }
 
-int http_probe_stats(const struct http_probe *p, struct http_stats *ret)
+int http_probe_stats(const struct http_probe *p, struct http_probe_stats *ret)
 {
 	enum { FIELDS = sizeof *ret / sizeof(__u64) };
 	uint32_t key = 0;
 	if (bpf_map_lookup_elem(bpf_map__fd(p->bpf->maps.stats), &key, p->per_cpu))
 		return -errno;
-	struct http_stats sum = {0};
+	struct http_probe_stats sum = {0};
 	__u64 *to = &sum.connections;
 	for (int cpu = 0; cpu < p->cpus; cpu++) {
 		const __u64 *from = &p->per_cpu[cpu].connections;

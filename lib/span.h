@@ -31,7 +31,9 @@ static inline bool span_equal(struct span a, struct span b)
 /* Bytes of the span from `from` on; empty when `from` lies past its end. */
 static inline struct span span_from(struct span s, size_t from)
 {
-	return from >= s.len ? span_make(s.data + s.len, 0) : span_make(s.data + from, s.len - from);
+	if (from > s.len)
+		from = s.len;
+	return from == 0 ? s : span_make(s.data + from, s.len - from); /* adding even 0 to a null pointer is undefined */
 }
 
 /* ASCII case only: header names, cookie attributes and host names know no other. */

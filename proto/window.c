@@ -348,7 +348,7 @@ int batch_encode(const struct batch *batch, struct buf *out)
 		goto done;
 	size_t len = tocsin__v1__batch__get_packed_size(&message);
 	r = len > BATCH_BYTES_MAX ? -EMSGSIZE : buf_reserve(out, len);
-	if (r < 0)
+	if (r < 0 || len == 0)
 		goto done;
 	out->len += tocsin__v1__batch__pack(&message, out->data + out->len);
 done:

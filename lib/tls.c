@@ -13,6 +13,7 @@
 #include <openssl/x509v3.h>
 
 #include "lib/pki.h"
+#include "lib/utf8.h"
 
 enum { CERTIFICATE_DEPTH_MAX = 4, CERTIFICATES_BYTES_MAX = 16384, NAME_CAP = PKI_NAME_MAX * 4 + 1 };
 /* What hosts of every kind do in hardware or fast in software; nothing else has to be audited. */
@@ -61,13 +62,8 @@ static void say_why(const struct tls *t, struct err *err)
 	unsigned long code = ERR_peek_error();
 	long verified = SSL_get_verify_result(t->ssl);
 	const char *sentence = code ? alert_sentence(ERR_GET_REASON(code)) : NULL;
-	char subject[NAME_CAP] = "";
 	if (verified != X509_V_OK) {
-		const X509 *certificate = SSL_get0_peer_certificate(t->ssl);
-		if (certificate)
-			X509_NAME_get_text_by_NID(X509_get_subject_name(certificate), NID_commonName, subject, sizeof subject);
-		err_set(err, "the peer's certificate%s%s%s is refused: %s", *subject ? " \"" : "", subject, *subject ? "\"" : "",
-			X509_verify_cert_error_string(verified));
+		err_set(err, "the peer's certificate \"%s\" is refused: %s", t->peer, X509_verify_cert_error_string(verified));
 	} else if (sentence) {
 		err_set(err, "%s", sentence);
 	} else {
@@ -78,6 +74,26 @@ static void say_why(const struct tls *t, struct err *err)
 }
 
 /* ---- contexts ---- */
+
+/* The common name, when there is one that can be shown and compared: clean text without a NUL inside. */
+static bool copy_common_name(const X509 *certificate, char out[NAME_CAP])
+{
+	int len = certificate ? X509_NAME_get_text_by_NID(X509_get_subject_name(certificate), NID_commonName, out, NAME_CAP) : -1;
+	if (len > 0 && utf8_clean_len(span_make(out, (size_t)len)) == (size_t)len)
+		return true;
+	out[0] = '\0';
+	return false;
+}
+
+/* OpenSSL decides; this only remembers who was refused, which it forgets before it tells that it refused. */
+static int on_verify(int ok, X509_STORE_CTX *store)
+{
+	SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
+	struct tls *t = ssl ? SSL_get_app_data(ssl) : NULL;
+	if (!ok && t)
+		copy_common_name(X509_STORE_CTX_get0_cert(store), t->peer);
+	return ok;
+}
 
 static int choose_h2(SSL *ssl, const unsigned char **out, unsigned char *out_len, const unsigned char *in, unsigned in_len, void *ctx)
 {
@@ -121,7 +137,7 @@ static int load_files(SSL_CTX *ssl, const struct tls_files *files, struct err *e
 
 static bool set_rules(SSL_CTX *ssl, enum tls_side side)
 {
-	SSL_CTX_set_verify(ssl, SSL_VERIFY_PEER | (side == TLS_SERVER ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0), NULL);
+	SSL_CTX_set_verify(ssl, SSL_VERIFY_PEER | (side == TLS_SERVER ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0), on_verify);
 	SSL_CTX_set_verify_depth(ssl, CERTIFICATE_DEPTH_MAX);
 	SSL_CTX_set_max_cert_list(ssl, CERTIFICATES_BYTES_MAX);
 	SSL_CTX_set_session_cache_mode(ssl, SSL_SESS_CACHE_OFF);
@@ -191,6 +207,7 @@ int tls_new(struct tls_context *context, const char *peer_name, struct tls **ret
 	BIO_set_mem_eof_return(t->in, -1); /* empty means "wait", not "end" */
 	BIO_set_mem_eof_return(t->out, -1);
 	SSL_set_bio(t->ssl, t->in, t->out);
+	SSL_set_app_data(t->ssl, t);
 	if (t->side == TLS_SERVER)
 		SSL_set_accept_state(t->ssl);
 	else
@@ -230,11 +247,7 @@ static int finish_handshake(struct tls *t, struct err *err)
 		err_set(err, "the peer does not offer HTTP/2 (ALPN \"h2\")");
 		return -EPROTO;
 	}
-	const X509 *certificate = SSL_get0_peer_certificate(t->ssl);
-	int len_cn =
-		certificate ? X509_NAME_get_text_by_NID(X509_get_subject_name(certificate), NID_commonName, t->peer, sizeof t->peer) : -1;
-	if (len_cn <= 0 || strlen(t->peer) != (size_t)len_cn) {
-		t->peer[0] = '\0';
+	if (!copy_common_name(SSL_get0_peer_certificate(t->ssl), t->peer)) {
 		err_set(err, "the peer's certificate has no usable common name");
 		return -EPROTO;
 	}

@@ -68,7 +68,7 @@ export function Agents({ facts, now }: { facts: Facts; now: number }) {
 							),
 						},
 						{ title: text.coverage, number: true, cell: (a) => <Coverage agent={a} /> },
-						{ title: text.lostRecords, number: true, cell: (a) => <Lost agent={a} /> },
+						{ title: text.lostRecords, cell: (a) => <Lost agent={a} /> },
 						{ title: text.requests, number: true, cell: (a) => count(text, a.ledger.events) },
 						{
 							title: text.version,

@@ -5,7 +5,7 @@ import type { UsersRow } from './api';
 import { margin } from './format';
 
 const DAY_S = 86_400;
-const HEIGHT = { users: 190, coverage: 58 };
+const HEIGHT = { users: 180, coverage: 58 };
 const AXIS_WIDTH = 56;
 
 export interface Drawing {
@@ -13,9 +13,9 @@ export interface Drawing {
 	destroy(): void;
 }
 
-interface Words {
-	locale: string;
-	coverage: string;
+export interface Hosts {
+	users: HTMLElement;
+	coverage: HTMLElement;
 }
 
 /** One x a day without holes: a day on which nothing was counted is a gap, not a line between its neighbours. */
@@ -43,7 +43,7 @@ function columns(rows: readonly UsersRow[]): { users: uPlot.AlignedData; coverag
 
 const colour = (name: string) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
-function options(words: Words, width: number, sync: string, onDay: (index: number | null) => void) {
+function options(locale: string, width: number, sync: string, onDay: (index: number | null) => void) {
 	const font = `12px ${getComputedStyle(document.body).fontFamily}`;
 	const line = colour('--chart');
 	const grid = { stroke: colour('--rule'), width: 1 };
@@ -54,15 +54,15 @@ function options(words: Words, width: number, sync: string, onDay: (index: numbe
 		cursor: { sync: { key: sync }, drag: { x: false, y: false }, y: false },
 		tzDate: (at: number) => uPlot.tzDate(new Date(at * 1000), 'Etc/UTC'), // a legal day is a date, not a moment
 	} satisfies Partial<uPlot.Options>;
-	const dates = new Intl.DateTimeFormat(words.locale, { day: 'numeric', month: 'short', timeZone: 'UTC' });
+	const dates = new Intl.DateTimeFormat(locale, { day: 'numeric', month: 'short', timeZone: 'UTC' });
 	const users: uPlot.Options = {
 		...shared,
 		height: HEIGHT.users,
-		padding: [10, 12, 0, 0],
+		padding: [10, 26, 0, 0],
 		scales: { y: { range: (_plot, _min, max) => [0, Math.max(5, (max ?? 0) * 1.12)] } },
 		axes: [
-			{ ...axis, space: 64, incrs: [DAY_S, 2 * DAY_S, 7 * DAY_S, 14 * DAY_S, 28 * DAY_S], values: (_plot, at) => at.map((s) => dates.format(s * 1000)) },
-			{ ...axis, size: AXIS_WIDTH, values: (_plot, values) => values.map((v) => v.toLocaleString(words.locale)) },
+			{ ...axis, size: 30, space: 64, incrs: [DAY_S, 2 * DAY_S, 7 * DAY_S, 14 * DAY_S, 28 * DAY_S], values: (_plot, at) => at.map((s) => dates.format(s * 1000)) },
+			{ ...axis, size: AXIS_WIDTH, values: (_plot, values) => values.map((v) => v.toLocaleString(locale)) },
 		],
 		series: [
 			{},
@@ -76,7 +76,7 @@ function options(words: Words, width: number, sync: string, onDay: (index: numbe
 	const coverage: uPlot.Options = {
 		...shared,
 		height: HEIGHT.coverage,
-		padding: [8, 12, 4, 0],
+		padding: [6, 26, 6, 0],
 		scales: { y: { range: [0, 1] } },
 		axes: [
 			{ ...axis, show: false },
@@ -89,8 +89,8 @@ function options(words: Words, width: number, sync: string, onDay: (index: numbe
 
 let charts = 0;
 
-/** Draws into `host` and follows its width and the viewer's colour scheme until destroyed. `onDay` tells the day under the pointer. */
-export function draw(host: HTMLElement, words: Words, rows: readonly UsersRow[], onDay: (index: number | null) => void): Drawing {
+/** Draws into `hosts` and follows their width and the viewer's colour scheme until destroyed. `onDay` tells the day under the pointer. */
+export function draw(hosts: Hosts, locale: string, rows: readonly UsersRow[], onDay: (index: number | null) => void): Drawing {
 	const sync = `users-${++charts}`;
 	let plots: uPlot[] = [];
 	let shown = rows;
@@ -98,17 +98,18 @@ export function draw(host: HTMLElement, words: Words, rows: readonly UsersRow[],
 	function build() {
 		for (const plot of plots) plot.destroy();
 		const data = columns(shown);
-		const made = options(words, host.clientWidth, sync, onDay);
-		plots = [new uPlot(made.users, data.users, host), new uPlot(made.coverage, data.coverage, host)];
+		const made = options(locale, hosts.users.clientWidth, sync, onDay);
+		plots = [new uPlot(made.users, data.users, hosts.users), new uPlot(made.coverage, data.coverage, hosts.coverage)];
 	}
 
 	const scheme = matchMedia('(prefers-color-scheme: dark)');
 	scheme.addEventListener('change', build);
 	const resized = new ResizeObserver(() => {
-		for (const plot of plots) if (plot.width !== host.clientWidth) plot.setSize({ width: host.clientWidth, height: plot.height });
+		const width = hosts.users.clientWidth;
+		for (const plot of plots) if (plot.width !== width) plot.setSize({ width, height: plot.height });
 	});
 	build();
-	resized.observe(host);
+	resized.observe(hosts.users);
 	return {
 		update(next) {
 			shown = next;

@@ -26,6 +26,7 @@ function words(text: Text, key: string, value: unknown): ComponentChildren {
 	if (value === null || value === '' || value === undefined) return '–';
 	if (Array.isArray(value)) return value.length > 0 ? value.map((v) => (isRecord(v) ? named(text, v) : String(v))).join(text.list) : '–';
 	if (isRecord(value)) return <Facts of={value} />;
+	if (key === 'level') return text.levels[String(value)] ?? String(value);
 	return key === 'template' || key === 'endpoint' ? <code>{String(value)}</code> : String(value);
 }
 

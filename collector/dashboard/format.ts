@@ -17,11 +17,15 @@ export function percent(text: Text, share: number): string {
 	return `${floored.toLocaleString(text.locale, { maximumFractionDigits: 1 })} %`;
 }
 
-/** Half of the 95 % band of an estimate, rounded up: a claim of accuracy errs to the modest side. */
-export const margin = (users: number, relativeError: number) => Math.ceil(users * relativeError * Z95);
+/** Half of the 95 % band of an estimate, rounded up: a claim of accuracy errs to the modest side. Below half a user it is none. */
+export function margin(users: number, relativeError: number): number {
+	const half = users * relativeError * Z95;
+	return half < 0.5 ? 0 : Math.ceil(half);
+}
 
 export function estimate(text: Text, users: number, relativeError: number): string {
-	return `${count(text, users)} ± ${count(text, margin(users, relativeError))}`;
+	const half = margin(users, relativeError);
+	return half > 0 ? `${count(text, users)} ± ${count(text, half)}` : count(text, users);
 }
 
 const moment: Intl.DateTimeFormatOptions = { day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23' };
@@ -51,25 +55,18 @@ export function legalDay(before = 0): Day {
 	return new Date(Date.now() + 8 * 3_600_000 - before * 86_400_000).toISOString().slice(0, 10);
 }
 
-/** "3.9 s", "4 min", "2 h", "12 days": one unit, rounded down. */
+/** "3.9 s", "4 min", "2 h", "12 days": one unit, rounded down, never fewer than two of it. */
 export function duration(text: Text, ms: number): string {
-	const units = [
-		{ unit: 'day', ms: 86_400_000 },
-		{ unit: 'hour', ms: 3_600_000 },
-		{ unit: 'minute', ms: 60_000 },
-	];
-	for (const u of units)
-		if (ms >= 2 * u.ms)
-			return Math.floor(ms / u.ms).toLocaleString(text.locale, { style: 'unit', unit: u.unit, unitDisplay: u.unit === 'day' ? 'long' : 'short' });
-	const digits = ms < 10_000 ? 1 : 0;
-	return (Math.max(0, ms) / 1000).toLocaleString(text.locale, { style: 'unit', unit: 'second', unitDisplay: 'short', maximumFractionDigits: digits });
+	const sizes = [
+		['day', 86_400_000],
+		['hour', 3_600_000],
+		['minute', 60_000],
+	] as const;
+	for (const [unit, size] of sizes) if (ms >= 2 * size) return `${Math.floor(ms / size)} ${text.units[unit]}`;
+	const seconds = Math.max(0, ms) / 1000;
+	return `${seconds < 10 ? Math.floor(seconds * 10) / 10 : Math.floor(seconds)} ${text.units.second}`;
 }
 
 export function ago(text: Text, at: Time, now: number): string {
-	const relative = new Intl.RelativeTimeFormat(text.locale, { numeric: 'always', style: 'short' });
-	const seconds = Math.max(0, Math.floor((now - Date.parse(at)) / 1000));
-	if (seconds < 120) return relative.format(-seconds, 'second');
-	if (seconds < 7200) return relative.format(-Math.floor(seconds / 60), 'minute');
-	if (seconds < 172_800) return relative.format(-Math.floor(seconds / 3600), 'hour');
-	return relative.format(-Math.floor(seconds / 86_400), 'day');
+	return text.since(duration(text, Math.max(0, Math.floor((now - Date.parse(at)) / 1000)) * 1000));
 }

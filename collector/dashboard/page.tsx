@@ -61,20 +61,22 @@ export function Page({ onSignedOut, ...choice }: LanguageChoice & { onSignedOut:
 			<a class="skip" href="#triggers">
 				{text.skip}
 			</a>
-			<header class="bar">
-				<span class="wordmark">
-					<img src="/icon.svg" alt="" width="18" height="18" /> Tocsin
-				</span>
-				<Link facts={facts} />
-				<span class="bar-end">
-					<LanguageSwitch {...choice} />
-					<button type="button" class="quiet" onClick={() => void api.logout().finally(onSignedOut)}>
-						{text.signOut}
-					</button>
-				</span>
+			<header>
+				<div class="bar">
+					<span class="wordmark">
+						<img src="/icon.svg" alt="" width="18" height="18" /> Tocsin
+					</span>
+					<Link facts={facts} />
+					<span class="bar-end">
+						<LanguageSwitch {...choice} />
+						<button type="button" class="quiet" onClick={() => void api.logout().finally(onSignedOut)}>
+							{text.signOut}
+						</button>
+					</span>
+				</div>
+				<Banner facts={facts} />
 			</header>
-			<Banner facts={facts} />
-			<main class={facts.link === 'lost' ? 'stale' : ''} aria-busy={!facts.loaded}>
+			<main aria-busy={!facts.loaded}>
 				{facts.loaded && (
 					<>
 						<Triggers facts={facts} />

@@ -87,7 +87,7 @@ export function Services({ facts, now }: { facts: Facts; now: number }) {
 									aria-label={`${text.endpointsOf(s.name)}: ${count(text, s.endpoints)}`}
 									onClick={() => setOpened(s.name === opened ? '' : s.name)}
 								>
-									{text.showEndpoints(count(text, s.endpoints))}
+									{count(text, s.endpoints)}
 								</button>
 							),
 						},

@@ -15,7 +15,9 @@ function Deadline({ clock }: { clock: Clock }) {
 	return (
 		<>
 			<p class="due">
-				{text.due} <time dateTime={clock.due_at}>{day(text, clock.due_on, true)}</time>, {text.endOfDay}
+				{text.due} <time dateTime={clock.due_at}>{day(text, clock.due_on, true)}</time>
+				{text.list}
+				{text.endOfDay}
 			</p>
 			{clock.provisional && (
 				<p class="provisional">
@@ -49,7 +51,9 @@ function ClockFace({ clock }: { clock: Clock }) {
 				<p class="due">
 					{launched ? (
 						<>
-							<strong>{text.ago(clock.working_days_elapsed)}</strong>, {day(text, clock.due_on, true)}
+							<strong>{text.ago(clock.working_days_elapsed)}</strong>
+							{text.list}
+							{day(text, clock.due_on, true)}
 						</>
 					) : (
 						text.blockedHelp
@@ -130,6 +134,7 @@ function Card({ trigger, arrived }: { trigger: Trigger; arrived: boolean }) {
 					<h3 id={`trigger-${trigger.id}`}>
 						<span class="clause">{text.clause(trigger.clause)}</span> <span class="service">{trigger.service}</span>
 						<span class={`state state-${trigger.state}`}>{text.state[trigger.state]}</span>
+						{arrived && <span class="new">{text.arrived}</span>}
 					</h3>
 					<p class="reason">{localized(text, trigger.reason, trigger.reason_zh)}</p>
 					<p class="title">{localized(text, trigger.clause_title, trigger.clause_title_zh)}</p>

@@ -11,14 +11,21 @@ const SHOWN_FIRST = 3; // charts before somebody asks for all
 
 function Canvas({ rows, label, onDay }: { rows: readonly UsersRow[]; label: string; onDay: (index: number | null) => void }) {
 	const text = useText();
-	const host = useRef<HTMLDivElement>(null);
+	const users = useRef<HTMLDivElement>(null);
+	const coverage = useRef<HTMLDivElement>(null);
 	const drawing = useRef<Drawing | undefined>(undefined);
 	useEffect(() => {
-		drawing.current = draw(host.current!, { locale: text.locale, coverage: text.coverage }, rows, onDay);
+		drawing.current = draw({ users: users.current!, coverage: coverage.current! }, text.locale, rows, onDay);
 		return () => drawing.current?.destroy();
 	}, [text]);
 	useEffect(() => drawing.current?.update(rows), [rows]);
-	return <div class="canvas" role="img" aria-label={label} ref={host} />;
+	return (
+		<div class="canvas" role="img" aria-label={label}>
+			<div ref={users} />
+			<p class="strip-label">{text.coverageStrip}</p>
+			<div ref={coverage} />
+		</div>
+	);
 }
 
 function Readout({ row }: { row: UsersRow }) {
@@ -32,7 +39,7 @@ function Readout({ row }: { row: UsersRow }) {
 			{row.coverage !== null && (
 				<span class="muted">
 					{' '}
-					{text.coverage}: {text.coverageOf(percent(text, row.coverage))}
+					{text.coverageOf(percent(text, row.coverage))}
 				</span>
 			)}
 		</p>
@@ -87,7 +94,6 @@ function Chart({ users }: { users: Users }) {
 				<Readout row={row} />
 			</figcaption>
 			<Canvas rows={rows} label={text.chartLabel(users.service, text.kind[users.kind], rows.length)} onDay={setIndex} />
-			<p class="strip-label">{text.coverage}</p>
 			<DaysTable service={users.service} rows={rows} />
 		</figure>
 	);

@@ -56,7 +56,7 @@ test('the forum logs members in the combined format', async (t) => {
 	const world = new World('harness');
 	t.after(() => world.close());
 	const forum = await world.forum();
-	const answer = await request(`${forum.url}/forum/threads/7`, { headers: { cookie: 'forum_user=m1007' } });
+	const answer = await request(`${forum.url}/forum/threads/7`, { headers: { cookie: 'member=m1007' } });
 	assert.equal(answer.status, 200);
 	const line = await until('a line in the access log', () => readFileSync(forum.accessLog, 'utf8'));
 	assert.match(line, /^127\.0\.0\.1 - m1007 \[[^\]]+\] "GET \/forum\/threads\/7 HTTP\/1\.1" 200 \d+ "-" "-"\n$/);

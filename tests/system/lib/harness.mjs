@@ -165,10 +165,23 @@ export class World {
 		return collector;
 	}
 
-	/** build/tocsin-agent with a state folder; `settings` are its keys. */
-	agent({ settings = {}, state = 'agent', command = [] } = {}) {
-		const dir = this.folder(state);
-		return this.start('agent', [path.join(build, 'tocsin-agent'), ...command, '--state', dir, ...setArguments(settings)]);
+	/** build/tocsin-agent enrolled at `collector`, with `settings`; up when it says so. Its state folder is its name's. */
+	async agent(collector, { name = 'agent-1', settings = {} } = {}) {
+		const state = this.folder(name);
+		await collector.enroll(name, path.join(state, 'pki'));
+		const agent = this.start(name, [
+			path.join(build, 'tocsin-agent'), '--state', state, ...setArguments({ agent: name, collector: collector.ingest, ...settings }),
+		]);
+		await agent.line(/agent: up/);
+		return Object.assign(agent, { state });
+	}
+
+	/** Runs a program to its end; throws with its output when that is not exit 0. */
+	async run(name, argv, options) {
+		const p = this.start(name, argv, options);
+		const { code } = await p.ended;
+		if (code !== 0) p.assertRunning();
+		return p.output;
 	}
 
 	/** The demo's forum on nginx; ready when it answers. */
@@ -208,14 +221,20 @@ export class Collector {
 		this.apiPort ??= await freePort();
 		this.ingestPort ??= await freePort();
 		this.url = `https://127.0.0.1:${this.apiPort}`;
+		this.ingest = `127.0.0.1:${this.ingestPort}`;
 		this.process = this.world.start('collector', [
 			path.join(build, 'tocsin-collector'), '--state', this.state,
-			...setArguments({ api_listen: `127.0.0.1:${this.apiPort}`, listen: `127.0.0.1:${this.ingestPort}`, ...settings }),
+			...setArguments({ api_listen: `127.0.0.1:${this.apiPort}`, listen: this.ingest, ...settings }),
 		]);
 		await until('the collector answers', async () => {
 			this.process.assertRunning();
 			return (await this.call('GET', '/api/v1/health', undefined, { anonymous: true })).status === 200;
 		});
+	}
+
+	/** Makes the certificate of one agent, in `dir`. */
+	enroll(agent, dir) {
+		return this.world.run('enroll', [path.join(build, 'tocsin-collector'), 'enroll', agent, '--state', this.state, '--to', dir]);
 	}
 
 	/** The API token that tocsinctl uses, from the state folder. */

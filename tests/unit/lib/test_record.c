@@ -42,9 +42,12 @@ static void a_record_comes_back_as_it_was(void **state)
 	assert_int_equal(back.written_ms, -1);
 	assert_int_equal(back.cursor_count, 2);
 	assert_true(span_equal(back.cursors[0].path, cursors[0].path));
-	assert_true(span_equal(back.cursors[1].path, cursors[1].path));
-	cursors[0].path = back.cursors[0].path;
-	assert_memory_equal(&back.cursors[0], &cursors[0], sizeof cursors[0]);
+	assert_int_equal(back.cursors[0].inode, UINT64_MAX);
+	struct buf again;
+	buf_init(&again, RECORD_BYTES_MAX);
+	assert_int_equal(record_encode(&back, &again), 0);
+	assert_true(span_equal(buf_span(&again), buf_span(&out)));
+	buf_done(&again);
 	record_done(&back);
 	buf_done(&out);
 }

@@ -87,7 +87,7 @@ int record_encode(const struct record *record, struct buf *out)
 		return -EMSGSIZE;
 	size_t count = record->cursor_count;
 	Tocsin__Spool__V1__Cursor *items = malloc((count + 1) * sizeof *items);
-	Tocsin__Spool__V1__Cursor **pointers = malloc((count + 1) * sizeof *pointers);
+	Tocsin__Spool__V1__Cursor **pointers = calloc(count + 1, sizeof(void *));
 	int r = items && pointers ? 0 : -ENOMEM;
 	for (size_t i = 0; i < count && r == 0; i++) {
 		if (!cursor_plausible(&record->cursors[i]))

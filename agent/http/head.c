@@ -1,0 +1,331 @@
+#include "agent/http/head.h"
+
+/* tchar of RFC 9110 section 5.6.2. */
+static const uint8_t token_char[256] = {
+	['0' ... '9'] = 1, ['a' ... 'z'] = 1, ['A' ... 'Z'] = 1, ['!'] = 1, ['#'] = 1, ['$'] = 1, ['%'] = 1, ['&'] = 1, ['\''] = 1,
+	['*'] = 1,         ['+'] = 1,         ['-'] = 1,         ['.'] = 1, ['^'] = 1, ['_'] = 1, ['`'] = 1, ['|'] = 1, ['~'] = 1,
+};
+
+static bool is_token(char c)
+{
+	return token_char[(unsigned char)c];
+}
+
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\t';
+}
+
+static bool is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+static bool is_upper(char c)
+{
+	return c >= 'A' && c <= 'Z';
+}
+
+/* A byte that may not stand in a line: control characters but the tab. A lone CR is one of them: half of all smuggling begins with it. */
+static bool is_control(char c)
+{
+	unsigned char u = (unsigned char)c;
+	return (u < 0x20 && u != '\t') || u == 0x7f;
+}
+
+static bool is_clean(struct span s)
+{
+	const uint64_t ones = UINT64_C(0x0101010101010101);
+	size_t i = 0;
+	/* Eight bytes at a time (Mycroft's test): a byte below 0x20, or 0x7f, raises its top bit. The tab goes the slow way. */
+	for (; i + 8 <= s.len; i += 8) {
+		uint64_t word;
+		memcpy(&word, s.data + i, sizeof word);
+		uint64_t low = (word - ones * 0x20) & ~word;
+		uint64_t del = (word ^ (ones * 0x7f));
+		del = (del - ones) & ~del;
+		if ((low | del) & (ones * 0x80))
+			break;
+	}
+	for (; i < s.len; i++)
+		if (is_control(s.data[i]))
+			return false;
+	return true;
+}
+
+static bool take_line(struct span *rest, struct span *ret_line)
+{
+	const char *end = rest->len ? memchr(rest->data, '\n', rest->len) : NULL;
+	if (!end)
+		return false;
+	size_t len = (size_t)(end - rest->data);
+	*ret_line = span_make(rest->data, len > 0 && end[-1] == '\r' ? len - 1 : len);
+	*rest = span_make(end + 1, rest->len - len - 1);
+	return true;
+}
+
+static bool is_version(struct span s, uint8_t *ret_minor)
+{
+	if (s.len != 8 || memcmp(s.data, "HTTP/1.", 7) != 0 || !is_digit(s.data[7]))
+		return false;
+	*ret_minor = (uint8_t)(s.data[7] - '0');
+	return true;
+}
+
+/* origin-form, absolute-form, asterisk-form, or authority-form for CONNECT (RFC 9112 section 3.2). */
+static bool is_target(struct span method, struct span target)
+{
+	if (target.len == 0)
+		return false;
+	if (target.data[0] == '/' || span_equal(target, span_str("*")) || span_equal(method, span_str("CONNECT")))
+		return true;
+	return span_starts_with(target, span_str("http://")) || span_starts_with(target, span_str("https://"));
+}
+
+static bool parse_request_line(struct head *head, struct span line)
+{
+	size_t method_len = 0;
+	while (method_len < line.len && is_token(line.data[method_len]))
+		method_len++;
+	if (method_len == 0 || method_len > HEAD_METHOD_MAX || method_len == line.len || line.data[method_len] != ' ')
+		return false;
+	struct span method = span_make(line.data, method_len);
+	struct span rest = span_trim(span_from(line, method_len));
+	struct span target = span_cut(&rest, ' ');
+	/* nginx and Apache pass over extra blanks between the parts; none may stand inside the target. */
+	if (!is_version(span_trim(rest), &head->minor) || !is_clean(target) || !is_target(method, target))
+		return false;
+	head->method = method;
+	head->target = target;
+	return true;
+}
+
+static bool parse_status_line(struct head *head, struct span line)
+{
+	if (line.len < 12 || !is_version(span_make(line.data, 8), &head->minor) || line.data[8] != ' ')
+		return false;
+	const char *digit = line.data + 9;
+	if (!is_digit(digit[0]) || digit[0] == '0' || !is_digit(digit[1]) || !is_digit(digit[2]) || (line.len > 12 && digit[3] != ' '))
+		return false;
+	head->status = (uint16_t)((digit[0] - '0') * 100 + (digit[1] - '0') * 10 + (digit[2] - '0'));
+	return true;
+}
+
+static bool parse_length(struct span text, uint64_t *ret_length)
+{
+	uint64_t length = 0;
+	/* 15 digits are 888 TiB: a longer one is an attempt to overflow somebody. */
+	if (text.len == 0 || text.len > 15)
+		return false;
+	for (size_t i = 0; i < text.len; i++) {
+		if (!is_digit(text.data[i]))
+			return false;
+		length = length * 10 + (uint64_t)(text.data[i] - '0');
+	}
+	*ret_length = length;
+	return true;
+}
+
+/* A list of equal lengths is one length (RFC 9110 section 8.6); everything else is somebody's smuggling. */
+static void note_content_length(struct head *head, struct span value)
+{
+	bool more = true;
+	while (more) {
+		more = memchr(value.data, ',', value.len) != NULL;
+		uint64_t length;
+		bool first = head->framing == HEAD_FRAMING_NONE;
+		if (!parse_length(span_trim(span_cut(&value, ',')), &length) ||
+		    (!first && (head->framing != HEAD_FRAMING_LENGTH || head->content_length != length))) {
+			head->framing = HEAD_FRAMING_AMBIGUOUS;
+			return;
+		}
+		head->framing = HEAD_FRAMING_LENGTH;
+		head->content_length = length;
+	}
+}
+
+static void note_transfer_encoding(struct head *head, struct span value)
+{
+	if (span_equal_nocase(value, span_str("identity")))
+		return;
+	/* Beside a length, twice, or in HTTP/1.0: RFC 9112 section 6.1 calls it faulty framing. */
+	bool ambiguous = head->framing != HEAD_FRAMING_NONE || head->minor == 0;
+	bool chunked = false;
+	while (value.len > 0) {
+		ambiguous |= chunked; /* a coding after chunked */
+		chunked = span_equal_nocase(span_trim(span_cut(&value, ',')), span_str("chunked"));
+	}
+	if (!chunked && head->method.len > 0)
+		ambiguous = true;
+	if (ambiguous)
+		head->framing = HEAD_FRAMING_AMBIGUOUS;
+	else
+		head->framing = chunked ? HEAD_FRAMING_CHUNKED : HEAD_FRAMING_CLOSE;
+}
+
+static void note_field(struct head *head, struct span name, struct span value)
+{
+	switch (name.len) {
+	case 4:
+		if (!head->host.data && span_equal_nocase(name, span_str("host")))
+			head->host = value;
+		break;
+	case 12:
+		if (!head->content_type.data && span_equal_nocase(name, span_str("content-type")))
+			head->content_type = value;
+		break;
+	case 14:
+		if (span_equal_nocase(name, span_str("content-length")))
+			note_content_length(head, value);
+		break;
+	case 17:
+		if (span_equal_nocase(name, span_str("transfer-encoding")))
+			note_transfer_encoding(head, value);
+		break;
+	default: break;
+	}
+}
+
+static bool parse_field(struct head *head, struct span line)
+{
+	if (is_blank(line.data[0])) { /* obs-fold: what it continues is read differently by different servers */
+		head->framing = HEAD_FRAMING_AMBIGUOUS;
+		return is_clean(line);
+	}
+	size_t name_len = 0;
+	while (name_len < line.len && is_token(line.data[name_len]))
+		name_len++;
+	size_t colon = name_len;
+	while (colon < line.len && is_blank(line.data[colon]))
+		colon++;
+	if (name_len == 0 || colon == line.len || line.data[colon] != ':')
+		return false;
+	struct span name = span_make(line.data, name_len);
+	struct span value = span_trim(span_from(line, colon + 1));
+	if (!is_clean(value))
+		return false;
+	note_field(head, name, value);
+	if (colon != name_len)
+		head->framing = HEAD_FRAMING_AMBIGUOUS;
+	if (head->field_count < HEAD_FIELDS_MAX)
+		head->fields[head->field_count++] = (struct head_field){.name = name, .value = value};
+	else
+		head->fields_dropped++;
+	return true;
+}
+
+/* The field array stays as it is: 3 KB that field_count makes unreachable. */
+static void reset(struct head *head)
+{
+	head->method = head->target = head->host = head->content_type = span_make(NULL, 0);
+	head->status = 0;
+	head->minor = 0;
+	head->framing = HEAD_FRAMING_NONE;
+	head->content_length = 0;
+	head->field_count = head->fields_dropped = 0;
+}
+
+static struct span skip_empty_lines(struct span bytes)
+{
+	size_t i = 0;
+	while (i < bytes.len && (bytes.data[i] == '\r' || bytes.data[i] == '\n'))
+		i++;
+	return span_from(bytes, i);
+}
+
+static int parse(struct span bytes, struct head *head, bool request)
+{
+	reset(head);
+	struct span rest = skip_empty_lines(bytes);
+	struct span line;
+	if (!take_line(&rest, &line))
+		return HEAD_MORE;
+	if (!(request ? parse_request_line(head, line) : parse_status_line(head, line)))
+		return HEAD_BAD;
+	while (take_line(&rest, &line)) {
+		if (line.len == 0)
+			return (int)(bytes.len - rest.len);
+		if (parse_field(head, line))
+			continue;
+		if (request)
+			return HEAD_BAD;
+		head->framing = HEAD_FRAMING_AMBIGUOUS;
+	}
+	return HEAD_MORE;
+}
+
+int head_parse_request(struct span bytes, struct head *head)
+{
+	return parse(bytes, head, true);
+}
+
+int head_parse_answer(struct span bytes, struct head *head)
+{
+	return parse(bytes, head, false);
+}
+
+bool head_may_begin_request(struct span bytes)
+{
+	struct span s = skip_empty_lines(bytes);
+	size_t i = 0;
+	while (i < s.len && i <= HEAD_METHOD_MAX && (is_upper(s.data[i]) || (i > 0 && (s.data[i] == '-' || s.data[i] == '_'))))
+		i++;
+	if (i > HEAD_METHOD_MAX)
+		return false;
+	if (i == s.len)
+		return true;
+	if (i < 3 || s.data[i] != ' ')
+		return false;
+	while (i < s.len && s.data[i] == ' ')
+		i++;
+	return i == s.len || s.data[i] == '/' || s.data[i] == '*' || s.data[i] == '[' || (is_token(s.data[i]) && s.data[i] != '%');
+}
+
+bool head_may_begin_answer(struct span bytes)
+{
+	struct span s = skip_empty_lines(bytes);
+	struct span start = span_str("HTTP/1.");
+	return s.len < start.len ? span_starts_with(start, s) : span_starts_with(s, start);
+}
+
+static struct span until_any(struct span s, const char *ends)
+{
+	size_t i = 0;
+	while (i < s.len && !strchr(ends, s.data[i]))
+		i++;
+	return span_make(s.data, i);
+}
+
+/* "user@example.org:8080" is "example.org"; "[::1]:80" is "[::1]". */
+static struct span host_alone(struct span authority)
+{
+	struct span rest = authority;
+	if (authority.len > 0 && memchr(authority.data, '@', authority.len)) {
+		span_cut(&rest, '@');
+		authority = rest;
+	}
+	if (authority.len > 0 && authority.data[0] == '[') {
+		const char *end = memchr(authority.data, ']', authority.len);
+		return end ? span_make(authority.data, (size_t)(end - authority.data) + 1) : authority;
+	}
+	return until_any(authority, ":");
+}
+
+void head_route(const struct head *head, struct span *ret_host, struct span *ret_path)
+{
+	struct span target = head->target;
+	struct span authority = head->host;
+	if (span_equal(head->method, span_str("CONNECT"))) {
+		authority = target;
+		target = span_str("*");
+	} else if (target.len > 0 && target.data[0] != '/' && target.data[0] != '*') {
+		struct span rest = target;
+		span_cut(&rest, '/'); /* "http:" */
+		span_cut(&rest, '/'); /* between the two slashes */
+		authority = until_any(rest, "/?#");
+		target = span_from(rest, authority.len);
+	}
+	struct span path = until_any(target, "?#");
+	*ret_host = host_alone(authority);
+	*ret_path = path.len > 0 ? path : span_str("/");
+}

@@ -165,14 +165,18 @@ export class World {
 		return collector;
 	}
 
-	/** build/tocsin-agent enrolled at `collector`, with `settings`; up when it says so. Its state folder is its name's. */
-	async agent(collector, { name = 'agent-1', settings = {} } = {}) {
+	/**
+	 * build/tocsin-agent enrolled at `collector` (null: `settings` say where else), with its name for a state folder. With a `command` it is started
+	 * and left to itself; without one it is up when this resolves, unless `up` is false.
+	 */
+	async agent(collector, { name = 'agent-1', settings = {}, command = [], files = [], up = command.length === 0, options } = {}) {
 		const state = this.folder(name);
-		await collector.enroll(name, path.join(state, 'pki'));
+		const where = collector ? { collector: collector.ingest } : {};
+		if (collector) await collector.enroll(name, path.join(state, 'pki'));
 		const agent = this.start(name, [
-			path.join(build, 'tocsin-agent'), '--state', state, ...setArguments({ agent: name, collector: collector.ingest, ...settings }),
-		]);
-		await agent.line(/agent: up/);
+			path.join(build, 'tocsin-agent'), ...command, '--state', state, ...setArguments({ agent: name, ...where, ...settings }), ...files,
+		], options);
+		if (up) await agent.line(/agent: up/);
 		return Object.assign(agent, { state });
 	}
 
@@ -218,6 +222,7 @@ export class Collector {
 	}
 
 	async start(settings) {
+		this.settings = settings;
 		this.apiPort ??= await freePort();
 		this.ingestPort ??= await freePort();
 		this.url = `https://127.0.0.1:${this.apiPort}`;
@@ -232,9 +237,16 @@ export class Collector {
 		});
 	}
 
-	/** Makes the certificate of one agent, in `dir`. */
-	enroll(agent, dir) {
-		return this.world.run('enroll', [path.join(build, 'tocsin-collector'), 'enroll', agent, '--state', this.state, '--to', dir]);
+	/** Makes the certificate of one agent in `dir`, unless there is one. */
+	async enroll(agent, dir) {
+		if (existsSync(path.join(dir, 'agent.crt'))) return;
+		await this.world.run('enroll', [path.join(build, 'tocsin-collector'), 'enroll', agent, '--state', this.state, '--to', dir]);
+	}
+
+	/** Kills it as a power cut would and starts it again on the same ports and state. */
+	async restart(signal = 'SIGKILL') {
+		await this.process.stop(signal);
+		await this.start(this.settings);
 	}
 
 	/** The API token that tocsinctl uses, from the state folder. */

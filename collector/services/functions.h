@@ -6,6 +6,9 @@
 
 #include "collector/services/services.h"
 
+/* Raised whenever functions_of may answer differently than before: a store then classifies its endpoints anew. */
+enum { FUNCTIONS_VERSION = 1 };
+
 struct function_class {
 	const char *code;    /* "F01" */
 	const char *name;    /* "forum" */

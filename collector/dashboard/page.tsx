@@ -63,9 +63,9 @@ export function Page({ onSignedOut, ...choice }: LanguageChoice & { onSignedOut:
 			</a>
 			<header>
 				<div class="bar">
-					<span class="wordmark">
+					<h1 class="wordmark">
 						<img src="/icon.svg" alt="" width="18" height="18" /> Tocsin
-					</span>
+					</h1>
 					<Link facts={facts} />
 					<span class="bar-end">
 						<LanguageSwitch {...choice} />

@@ -221,6 +221,11 @@ export class Collector {
 		this.state = world.folder(state);
 	}
 
+	/** Starts again, on the same ports and state, with the same settings. */
+	restart() {
+		return this.start(this.settings);
+	}
+
 	async start(settings) {
 		this.settings = settings;
 		this.apiPort ??= await freePort();

@@ -46,7 +46,10 @@ export function Agents({ facts, now }: { facts: Facts; now: number }) {
 						<strong>{text.noAgents}</strong>
 					</p>
 					<p class="help">{text.noAgentsHelp}</p>
-					<pre>tocsin-agent --state /var/lib/tocsin-agent --set collector={location.hostname}:7465</pre>
+					<pre>
+						tocsin-collector enroll HOST --to DIR{'\n'}
+						tocsin-agent --set collector={location.hostname}:7465
+					</pre>
 				</div>
 			) : (
 				<Table

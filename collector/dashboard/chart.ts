@@ -5,6 +5,7 @@ import type { UsersRow } from './api';
 import { margin } from './format';
 
 const DAY_S = 86_400;
+const DAYS_LEAST = 14;
 const HEIGHT = { users: 180, coverage: 58 };
 const AXIS_WIDTH = 56;
 
@@ -18,18 +19,21 @@ export interface Hosts {
 	coverage: HTMLElement;
 }
 
-/** One x a day without holes: a day on which nothing was counted is a gap, not a line between its neighbours. */
-function columns(rows: readonly UsersRow[]): { users: uPlot.AlignedData; coverage: uPlot.AlignedData } {
+/** What is drawn, left to right: every day from the first row's to the last row's, and at least a fortnight. A day on which nothing was
+ * counted has no row: it is a gap, not a line between its neighbours. */
+export function daysOf(rows: readonly UsersRow[]): { at: number; row: UsersRow | undefined }[] {
 	const byDay = new Map(rows.map((row) => [Date.parse(`${row.day}T00:00:00Z`) / 1000, row]));
-	const first = Math.min(...byDay.keys());
 	const last = Math.max(...byDay.keys());
-	const x: number[] = [];
-	for (let at = first; at <= last; at += DAY_S) x.push(at);
-	const pick = (value: (row: UsersRow) => number | null) =>
-		x.map((at) => {
-			const row = byDay.get(at);
-			return row ? value(row) : null;
-		});
+	const first = Math.min(...byDay.keys(), last - (DAYS_LEAST - 1) * DAY_S);
+	const days = [];
+	for (let at = first; at <= last; at += DAY_S) days.push({ at, row: byDay.get(at) });
+	return days;
+}
+
+function columns(rows: readonly UsersRow[]): { users: uPlot.AlignedData; coverage: uPlot.AlignedData } {
+	const days = daysOf(rows);
+	const x = days.map((d) => d.at);
+	const pick = (value: (row: UsersRow) => number | null) => days.map((d) => (d.row ? value(d.row) : null));
 	return {
 		users: [
 			x,
@@ -82,7 +86,7 @@ function options(locale: string, width: number, sync: string, onDay: (index: num
 			{ ...axis, show: false },
 			{ ...axis, size: AXIS_WIDTH, splits: [0, 0.8, 1], values: () => ['0', '80 %', ''] },
 		],
-		series: [{}, { stroke: colour('--muted'), width: 1.5, fill: colour('--wash'), points: { show: false } }],
+		series: [{}, { stroke: colour('--muted'), width: 1.5, fill: colour('--wash'), points: { size: 4 } }],
 	};
 	return { users, coverage };
 }

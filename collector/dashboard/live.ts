@@ -26,7 +26,7 @@ type Change =
 	| { type: 'raised'; trigger: api.Trigger; at: number }
 	| { type: 'closed'; id: number; at: number };
 
-const nothing: Facts = {
+export const nothing: Facts = {
 	link: 'connecting', lostAt: 0, updatedAt: 0, failure: '', loaded: false,
 	triggers: [], arrived: new Set(), services: [], users: new Map(), agents: [],
 };
@@ -47,7 +47,7 @@ function raise(facts: Facts, trigger: api.Trigger, at: number): Facts {
 	return { ...facts, triggers, arrived: known ? facts.arrived : new Set(facts.arrived).add(trigger.id), updatedAt: at };
 }
 
-function step(facts: Facts, change: Change): Facts {
+export function step(facts: Facts, change: Change): Facts {
 	switch (change.type) {
 		case 'link':
 			return enterLink(facts, change.link, change.at);

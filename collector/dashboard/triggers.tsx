@@ -156,7 +156,7 @@ function None({ watched }: { watched: boolean }) {
 				<strong>{text.noTriggers}</strong> {!watched && text.noTriggersBlind}
 			</p>
 			<p class="help">{text.noTriggersHelp}</p>
-			<pre>tocsinctl notice add --service NAME --authority NAME --reference NUMBER --received YYYY-MM-DD</pre>
+			<pre>tocsinctl notice add</pre>
 		</div>
 	);
 }

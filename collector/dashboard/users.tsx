@@ -1,7 +1,7 @@
 // Distinct users a day, a chart a service: what identity was counted, how sure the number is, and how many requests carried it.
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type { Users, UsersRow } from './api';
-import { type Drawing, draw } from './chart';
+import { type Drawing, daysOf, draw } from './chart';
 import { count, day, estimate, margin, percent } from './format';
 import { type Facts, charted } from './live';
 import { Table } from './table';
@@ -70,21 +70,13 @@ function DaysTable({ service, rows }: { service: string; rows: readonly UsersRow
 	);
 }
 
-/** Days from the first to the last, as the chart has them: the pointer's index is one of these. */
-function dayAt(rows: readonly UsersRow[], index: number): UsersRow | undefined {
-	const first = rows[0];
-	if (!first) return undefined;
-	const wanted = new Date(Date.parse(`${first.day}T00:00:00Z`) + index * 86_400_000).toISOString().slice(0, 10);
-	return rows.find((r) => r.day === wanted);
-}
-
 function Chart({ users }: { users: Users }) {
 	const text = useText();
 	const [index, setIndex] = useState<number | null>(null);
 	const rows = users.users.filter((r) => r.kind === users.kind);
 	const last = rows[rows.length - 1];
 	if (!last || users.kind === null) return null;
-	const row = (index === null ? undefined : dayAt(rows, index)) ?? last;
+	const row = (index === null ? undefined : daysOf(rows)[index]?.row) ?? last;
 	return (
 		<figure class="chart" data-service={users.service}>
 			<figcaption>

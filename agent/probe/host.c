@@ -159,6 +159,9 @@ bool host_memlock_is_enough(size_t bytes)
 	struct rlimit limit;
 	if (is_at_least(MEMCG_MAJOR, MEMCG_MINOR))
 		return true;
+	/* libbpf raises the limit where it may. */
+	if (capng_get_caps_process() == 0 && capng_have_capability(CAPNG_EFFECTIVE, CAP_SYS_RESOURCE))
+		return true;
 	return getrlimit(RLIMIT_MEMLOCK, &limit) == 0 && limit.rlim_cur >= bytes;
 }
 

@@ -203,16 +203,41 @@ static __always_inline void emit(struct __sk_buff *skb, struct connection *c, st
 	bpf_ringbuf_submit(slice, wakeup());
 }
 
-static __noinline int emit_small(struct __sk_buff *skb, struct connection *c, struct direction *d, const struct piece *p)
+/* bpf_ringbuf_reserve takes constant sizes only. Classes between SMALL and LARGE, because a browser's head has 500 to 1,500 bytes: with two
+ * classes the ring would hold a third of them. */
+#define EMIT(size)                                                                                                                         \
+	static __noinline int emit_##size(struct __sk_buff *skb, struct connection *c, struct direction *d, const struct piece *p)         \
+	{                                                                                                                                  \
+		emit(skb, c, d, p, size);                                                                                                  \
+		return 0;                                                                                                                  \
+	}
+EMIT(256)
+EMIT(512)
+EMIT(1024)
+EMIT(2048)
+EMIT(4096)
+_Static_assert(HTTP_SLICE_SMALL == 512 && HTTP_SLICE_LARGE == 4096, "the classes end where the contract says");
+
+#define FITS(len, size) ((len) <= (size) - sizeof(struct http_slice))
+
+static __always_inline void emit_small(struct __sk_buff *skb, struct connection *c, struct direction *d, const struct piece *p)
 {
-	emit(skb, c, d, p, HTTP_SLICE_SMALL);
-	return 0;
+	if (FITS(p->len, 256))
+		emit_256(skb, c, d, p);
+	else
+		emit_512(skb, c, d, p);
 }
 
-static __noinline int emit_large(struct __sk_buff *skb, struct connection *c, struct direction *d, const struct piece *p)
+static __always_inline void emit_large(struct __sk_buff *skb, struct connection *c, struct direction *d, const struct piece *p)
 {
-	emit(skb, c, d, p, HTTP_SLICE_LARGE);
-	return 0;
+	if (FITS(p->len, 512))
+		emit_small(skb, c, d, p);
+	else if (FITS(p->len, 1024))
+		emit_1024(skb, c, d, p);
+	else if (FITS(p->len, 2048))
+		emit_2048(skb, c, d, p);
+	else
+		emit_4096(skb, c, d, p);
 }
 
 /* A train of heads in one segment. Only for methods without a body: an upload's first segment costs one record, not seventeen. */
@@ -414,13 +439,11 @@ static __always_inline void on_request(struct __sk_buff *skb, struct connection 
 	c->direction[1].segments_left = 0;
 	if (!judge_request(d, p, head, tail))
 		return;
-	if (p->len <= BODY_SMALL) {
-		emit_small(skb, c, d, p);
-	} else if (p->len <= BODY_LARGE || !d->train) {
-		emit_large(skb, c, d, p);
-	} else {
+	if (p->len > BODY_LARGE && d->train) {
 		c->pipelined = 1;
 		emit_train(skb, c, d, p);
+	} else {
+		emit_large(skb, c, d, p);
 	}
 }
 
@@ -442,7 +465,7 @@ static __always_inline void on_answer(struct __sk_buff *skb, struct connection *
 			c->pipelined = 1;
 		c->answered = 1;
 	}
-	if (c->pipelined && p->len > BODY_SMALL)
+	if (c->pipelined)
 		emit_large(skb, c, d, p);
 	else
 		emit_small(skb, c, d, p);

@@ -8,7 +8,7 @@
 
 #include <linux/types.h>
 
-/* Sizes of a ring buffer record, this header included. A request segment is cut at LARGE, an answer at SMALL.
+/* Largest sizes of a ring buffer record, this header included. A request segment is cut at LARGE, an answer at SMALL.
  * A request segment that begins with GET or HEAD and is longer than one record (pipelining: heads only, no bodies) is handed over whole, as
  * several LARGE records in a row, each with its own tcp_seq; all but the first say CONTINUES. Answers on a connection that was seen to
  * pipeline are cut at LARGE. */

@@ -116,6 +116,15 @@ $(OUT)/tests/unit/%: $(OUT)/obj/tests/unit/%.o $(OUT)/libtocsin.a
 unit: $(UNIT)
 	$(Q)for t in $(UNIT); do echo "  TEST    $$t"; $$t || exit 1; done
 
+# tests/probe/test_<noun>.c: as the unit tests, with the rig, and as root.
+PROBE_TESTS := $(patsubst %.c,$(OUT)/%,$(wildcard tests/probe/test_*.c))
+$(OUT)/tests/probe/%: $(OUT)/obj/tests/probe/%.o $(OUT)/obj/tests/probe/rig.o $(OUT)/libagent.a $(OUT)/libtocsin.a
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(call PKG,cmocka $(LIBS_AGENT) $(LIBS_LIB)) -lpthread -lm
+probe-tests: $(PROBE_TESTS)
+	$(Q)for t in $(PROBE_TESTS); do echo "  TEST    $$t"; $$t || exit 1; done
+.PHONY: probe-tests
+
 test: ; $(Q)tests/run
 bench: all ; $(Q)tests/bench/run
 soak: all ; $(Q)tests/run soak

@@ -2,12 +2,15 @@
 import type { ComponentChildren } from 'preact';
 import { count, day, time } from './format';
 import { Table } from './table';
-import { type Text, useText } from './text';
+import { type Text, localized, useText } from './text';
 
 type Json = Record<string, unknown>;
 
 const isRecord = (value: unknown): value is Json => typeof value === 'object' && value !== null && !Array.isArray(value);
-const isRecords = (value: unknown): value is Json[] => Array.isArray(value) && value.length > 0 && value.every(isRecord);
+/** Function classes are named in a line; other lists of records become a table. */
+const isClass = (value: unknown): value is Json => isRecord(value) && typeof value['code'] === 'string';
+const isRecords = (value: unknown): value is Json[] =>
+	Array.isArray(value) && value.length > 0 && value.every(isRecord) && !value.every(isClass);
 
 /** The unit is said by the key's end: "_ms" and "_at" are times, "_on" is a legal day. */
 const bare = (key: string) => key.replace(/_(ms|at)$/, '');
@@ -24,16 +27,15 @@ function words(text: Text, key: string, value: unknown): ComponentChildren {
 	if (typeof value === 'number') return count(text, value);
 	if (typeof value === 'boolean') return value ? text.yes : text.no;
 	if (value === null || value === '' || value === undefined) return '–';
-	if (Array.isArray(value)) return value.length > 0 ? value.map((v) => (isRecord(v) ? named(text, v) : String(v))).join(text.list) : '–';
+	if (Array.isArray(value)) return value.length > 0 ? value.map((v) => (isClass(v) ? named(text, v) : String(v))).join(text.list) : '–';
 	if (isRecord(value)) return <Facts of={value} />;
-	if (key === 'level') return text.levels[String(value)] ?? String(value);
-	return key === 'template' || key === 'endpoint' ? <code>{String(value)}</code> : String(value);
+	if (key === 'level' || key === 'change') return text.evidenceValues[String(value)] ?? String(value);
+	return key === 'endpoint' ? <code>{String(value)}</code> : String(value);
 }
 
 /** A function class among other values: its code and name. */
 function named(text: Text, value: Json): string {
-	const name = text.locale.startsWith('zh') ? value['name_zh'] : value['name'];
-	return [value['code'], name].filter(Boolean).join(' ') || JSON.stringify(value);
+	return `${value['code']} ${localized(text, String(value['name']), String(value['name_zh']))}`;
 }
 
 function Facts({ of }: { of: Json }) {
@@ -60,15 +62,13 @@ function Records({ title, rows }: { title: string; rows: Json[] }) {
 			keyOf={(row) => JSON.stringify(row)}
 			columns={keys.map((key) => ({
 				title: label(text, key),
-				heading: key === 'template' || key === 'endpoint',
+				heading: key === 'endpoint',
 				number: rows.every((row) => typeof row[key] === 'number' && !isTime(key, row[key])),
 				cell: (row: Json) => words(text, key, row[key]),
 			}))}
 		/>
 	);
 }
-
-export const hasEndpoints = (evidence: Json) => isRecords(evidence['endpoints']);
 
 export function Evidence({ of }: { of: Json }) {
 	const text = useText();

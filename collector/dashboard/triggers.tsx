@@ -1,8 +1,7 @@
 // Open triggers: the clause, what happened, the three times apart, the statutory clock, and the evidence.
 import { useState } from 'preact/hooks';
 import type { Clock, Trigger } from './api';
-import { Endpoints } from './endpoints';
-import { Evidence, hasEndpoints } from './evidence';
+import { Evidence } from './evidence';
 import { abroad, day, duration, legalTime, time } from './format';
 import { Functions } from './functions';
 import type { Facts } from './live';
@@ -108,14 +107,7 @@ function EvidenceOf({ trigger }: { trigger: Trigger }) {
 	return (
 		<details class="evidence" onToggle={(event) => setOpen(event.currentTarget.open)}>
 			<summary>{text.evidence}</summary>
-			{open && (
-				<>
-					<Evidence of={trigger.evidence} />
-					{trigger.functions.length > 0 && !hasEndpoints(trigger.evidence) && (
-						<Endpoints service={trigger.service} functions={trigger.functions.map((f) => f.code)} />
-					)}
-				</>
-			)}
+			{open && <Evidence of={trigger.evidence} />}
 		</details>
 	);
 }

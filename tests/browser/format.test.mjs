@@ -54,7 +54,9 @@ test('a duration is one unit, rounded down', () => {
 
 test('both languages say the same things', () => {
 	const shape = (text) =>
-		Object.entries(text).flatMap(([key, value]) => (typeof value === 'object' ? Object.keys(value).map((k) => `${key}.${k}`) : [key]));
+		Object.entries(text)
+			.filter(([key]) => key !== 'evidenceValues') // in English a rule's own words
+			.flatMap(([key, value]) => (typeof value === 'object' ? Object.keys(value).map((k) => `${key}.${k}`) : [key]));
 	assert.deepEqual(shape(texts.zh), shape(en));
 	for (const [key, value] of Object.entries(texts.zh)) if (typeof value === 'string') assert.notEqual(value, '', key);
 	assert.equal(texts.zh.clause('3(1)'), '第三条第（一）项');

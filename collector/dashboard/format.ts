@@ -37,6 +37,12 @@ export function time(text: Text, at: Time, zone = viewerZone): string {
 	return date.toLocaleString(text.locale, { ...moment, ...year, timeZone: zone });
 }
 
+/** The same with the zone's name, for times that somebody may quote: "23 Nov, 20:26:29 CET". */
+export function zonedTime(text: Text, at: Time): string {
+	const parts = new Intl.DateTimeFormat(text.locale, { timeZoneName: 'short', timeZone: viewerZone }).formatToParts(new Date(at));
+	return `${time(text, at)} ${parts.find((p) => p.type === 'timeZoneName')?.value ?? viewerZone}`;
+}
+
 export const legalTime = (text: Text, at: Time) => time(text, at, LEGAL_ZONE);
 
 export function clockTime(text: Text, ms: number): string {

@@ -2,7 +2,7 @@
 import { useState } from 'preact/hooks';
 import type { Clock, Trigger } from './api';
 import { Evidence } from './evidence';
-import { abroad, day, duration, legalTime, time } from './format';
+import { abroad, day, duration, legalTime, zonedTime } from './format';
 import { Functions } from './functions';
 import type { Facts } from './live';
 import { localized, useText } from './text';
@@ -80,21 +80,21 @@ function Times({ trigger }: { trigger: Trigger }) {
 			<div>
 				<dt>{text.occurred}</dt>
 				<dd>
-					<time dateTime={trigger.occurred_at}>{time(text, trigger.occurred_at)}</time>
+					<time dateTime={trigger.occurred_at}>{zonedTime(text, trigger.occurred_at)}</time>
 					{abroad && <span class="aside">{text.inShanghai(legalTime(text, trigger.occurred_at))}</span>}
 				</dd>
 			</div>
 			<div>
 				<dt>{text.detected}</dt>
 				<dd>
-					<time dateTime={trigger.detected_at}>{time(text, trigger.detected_at)}</time>
+					<time dateTime={trigger.detected_at}>{zonedTime(text, trigger.detected_at)}</time>
 					{lag >= 0 && <span class="aside">{text.lag(duration(text, lag))}</span>}
 				</dd>
 			</div>
 			<div>
 				<dt>{text.confirmed}</dt>
 				<dd>
-					{trigger.confirmed_at ? <time dateTime={trigger.confirmed_at}>{time(text, trigger.confirmed_at)}</time> : text.notConfirmed}
+					{trigger.confirmed_at ? <time dateTime={trigger.confirmed_at}>{zonedTime(text, trigger.confirmed_at)}</time> : text.notConfirmed}
 				</dd>
 			</div>
 		</dl>

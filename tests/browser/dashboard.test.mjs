@@ -9,7 +9,7 @@ import { NARROW, WIDE, accessibilityFaults, openBrowser, screenshot } from './li
 const HOST = 'forum.example.test';
 const MEMBERS = 30;
 
-let world, forum, collector, browser, page;
+let world, forum, collector, wire, origin, browser, page;
 
 /** One visit of one member, answered by nginx and seen by the agent on its way. */
 async function visit(member, route, { method = 'GET', body } = {}) {
@@ -20,6 +20,9 @@ async function visit(member, route, { method = 'GET', body } = {}) {
 }
 
 const shanghaiToday = () => new Date(Date.now() + 8 * 3_600_000).toISOString().slice(0, 10);
+const notice = {
+	service: 'forum', authority: '杭州市互联网信息办公室', level: 'prefecture', reference: '杭网办〔2026〕12号', received_on: shanghaiToday(),
+};
 const forumService = async () => (await collector.call('GET', '/api/v1/services')).json.services.find((s) => s.name === 'forum');
 
 before(async () => {
@@ -38,7 +41,9 @@ before(async () => {
 		const service = await forumService();
 		return service?.users?.kind === 'account' && Math.round(service.users.users) === MEMBERS && service;
 	}, { within: 60_000 });
-	browser = await openBrowser(world, collector.url);
+	wire = await world.relay(collector.apiPort);
+	origin = `https://127.0.0.1:${wire.port}`;
+	browser = await openBrowser(world, origin);
 	page = browser.page;
 }, { timeout: 120_000 });
 
@@ -48,7 +53,7 @@ after(async () => {
 });
 
 test('a wrong code is refused in words, at its field', async () => {
-	await page.goto(`${collector.url}/login`);
+	await page.goto(`${origin}/login`);
 	await page.getByLabel('One-time code').fill('not-a-code');
 	await page.getByRole('button', { name: 'Sign in' }).click();
 	const refusal = page.getByRole('alert');
@@ -62,9 +67,9 @@ test('a wrong code is refused in words, at its field', async () => {
 });
 
 test('the printed address signs in and keeps the code neither in the address nor in the history', async () => {
-	await page.goto(await collector.loginUrl());
+	await page.goto(await collector.loginUrl(origin));
 	await page.getByRole('heading', { name: 'Open triggers' }).waitFor();
-	assert.equal(page.url(), `${collector.url}/`);
+	assert.equal(page.url(), `${origin}/`);
 	assert.deepEqual(await page.evaluate(() => ({ ...localStorage })), { 'tocsin.language': 'en' });
 });
 
@@ -123,9 +128,6 @@ test('the evidence of clause 3(1) names the route and when it was first seen, fr
 });
 
 test('a notice entered by API raises clause 3(5) with thirty working days', async () => {
-	const notice = {
-		service: 'forum', authority: '杭州市互联网信息办公室', level: 'prefecture', reference: '杭网办〔2026〕12号', received_on: shanghaiToday(),
-	};
 	const answer = await collector.call('POST', '/api/v1/notices', notice);
 	assert.equal(answer.status, 201, answer.text);
 	const trigger = page.locator('article[data-clause="3(5)"]');
@@ -199,13 +201,25 @@ test('until here the page asked nobody else and complained of nothing', () => {
 	assert.deepEqual(browser.complaints, []);
 });
 
+test('a broken connection is said, and what happened meanwhile is there when it is back', async () => {
+	await page.evaluate(() => (window.sameDocument = true));
+	await wire.cut();
+	await page.getByText('Connection to the collector lost').waitFor();
+	const answer = await collector.call('POST', '/api/v1/notices', { ...notice, reference: '杭网办〔2026〕13号' });
+	assert.equal(answer.status, 201, answer.text);
+	await wire.mend();
+	await until('the second notice is on the page', async () => (await page.locator('article[data-clause="3(5)"]').count()) === 2);
+	await page.locator('.banner p').waitFor({ state: 'detached' });
+	assert.equal(await page.evaluate(() => window.sameDocument), true);
+});
+
 test('a lost collector is said at once; when it is back, whoever has no session signs in again', async () => {
 	await collector.process.stop();
 	await page.getByText('Connection to the collector lost').waitFor();
 	assert.match(await page.locator('article[data-clause="3(1)"]').innerText(), /F08/, 'what was known stays on the screen');
 	await screenshot(page, 'connection-lost');
 	await collector.restart();
-	await page.goto(await collector.loginUrl());
-	await page.locator('article[data-clause="3(5)"]').waitFor();
+	await page.goto(await collector.loginUrl(origin));
+	await page.locator('article[data-clause="3(5)"]').first().waitFor();
 	assert.equal(await page.locator('.banner p').count(), 0);
 });

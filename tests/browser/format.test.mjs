@@ -36,6 +36,7 @@ test('a moment is said in the zone of who looks and in Shanghai', () => {
 	assert.equal(format.time(en, `${year}-06-15T20:00:00.000Z`), '15 Jun, 13:00:00');
 	assert.equal(format.legalTime(en, `${year}-06-15T20:00:00.000Z`), '16 Jun, 04:00:00');
 	assert.equal(format.time(en, '2001-06-15T20:00:00.000Z'), '15 Jun 2001, 13:00:00', 'another year is named');
+	assert.equal(format.zonedTime(en, `${year}-06-15T20:00:00.000Z`), '15 Jun, 13:00:00 GMT-7');
 });
 
 test('a duration is one unit, rounded down', () => {

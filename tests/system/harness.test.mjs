@@ -62,6 +62,19 @@ test('the forum logs members in the combined format', async (t) => {
 	assert.match(line, /^127\.0\.0\.1 - m1007 \[[^\]]+\] "GET \/forum\/threads\/7 HTTP\/1\.1" 200 \d+ "-" "-"\n$/);
 });
 
+test('a cut relay breaks what is open and refuses what comes, and a mended one carries again', async (t) => {
+	const world = new World('harness');
+	t.after(() => world.close());
+	const forum = await world.forum();
+	const relay = await world.relay(forum.port);
+	const url = `http://127.0.0.1:${relay.port}/healthz`;
+	assert.equal((await request(url)).status, 200);
+	await relay.cut();
+	await assert.rejects(request(url, { agent: false }), /ECONNREFUSED/);
+	await relay.mend();
+	assert.equal((await request(url)).status, 200);
+});
+
 test('settings go to the command line as key=value, lists as JSON', () => {
 	assert.deepEqual(setArguments({ listen: '127.0.0.1:1', taps: ['a', 'b'] }), ['--set', 'listen=127.0.0.1:1', '--set', 'taps=["a","b"]']);
 });

@@ -135,11 +135,44 @@ export function request(url, { method = 'GET', headers = {}, body, ca, insecure 
 	});
 }
 
+/** A wire between two programs that a test can cut and mend: a TCP relay on a port of its own. */
+export class Relay {
+	constructor(port) {
+		this.to = port;
+		this.sockets = new Set();
+	}
+
+	async mend() {
+		this.server = net.createServer((near) => {
+			const far = net.connect(this.to, '127.0.0.1');
+			for (const [socket, other] of [[near, far], [far, near]]) {
+				this.sockets.add(socket);
+				socket.pipe(other);
+				socket.on('error', () => other.destroy());
+				socket.on('close', () => {
+					this.sockets.delete(socket);
+					other.destroy();
+				});
+			}
+		});
+		await new Promise((resolve, reject) => this.server.once('error', reject).listen(this.port ?? 0, '127.0.0.1', resolve));
+		this.port = this.server.address().port;
+	}
+
+	/** Breaks what is open and refuses what comes, until mended. */
+	async cut() {
+		const closed = new Promise((resolve) => this.server.close(resolve));
+		for (const socket of this.sockets) socket.resetAndDestroy();
+		await closed;
+	}
+}
+
 /** A folder and the processes in it. `await world.close()` leaves neither behind; give it to `t.after`. */
 export class World {
 	constructor(name = 'world') {
 		this.dir = mkdtempSync(path.join(os.tmpdir(), `tocsin-${name}-`));
 		this.processes = [];
+		this.relays = [];
 	}
 
 	path(...parts) {
@@ -156,6 +189,14 @@ export class World {
 		const p = new Process(name, argv, options);
 		this.processes.push(p);
 		return p;
+	}
+
+	/** A relay to a port of loopback; goes with the world. */
+	async relay(port) {
+		const relay = new Relay(port);
+		await relay.mend();
+		this.relays.push(relay);
+		return relay;
 	}
 
 	/** build/tocsin-collector with a state folder; ready when its API answers. */
@@ -205,6 +246,7 @@ export class World {
 
 	async close() {
 		for (const p of this.processes.reverse()) await p.stop();
+		for (const relay of this.relays) if (relay.server.listening) await relay.cut();
 		rmSync(this.dir, { recursive: true, force: true });
 	}
 }
@@ -260,10 +302,10 @@ export class Collector {
 		return existsSync(file) ? readFileSync(file, 'utf8').trim() : undefined;
 	}
 
-	/** Address with the one-time login, as printed on start. */
-	async loginUrl() {
+	/** Address with the one-time login, as printed on start; `origin` is for who comes by a relay. */
+	async loginUrl(origin = this.url) {
 		const [, code] = await this.process.line(/\/login#([A-Za-z0-9_-]+)/);
-		return `${this.url}/login#${code}`;
+		return `${origin}/login#${code}`;
 	}
 
 	/** Calls the API; the answer's `json` is parsed when it is JSON. */

@@ -135,8 +135,10 @@ export class Refused extends Error {
 	}
 }
 
+const ANSWER_MS = 10_000; // after which an answer is no longer waited for
+
 async function call(path: string, init?: RequestInit): Promise<Response> {
-	const answer = await fetch(`/api/v1${path}`, { cache: 'no-store', credentials: 'same-origin', ...init });
+	const answer = await fetch(`/api/v1${path}`, { cache: 'no-store', credentials: 'same-origin', signal: AbortSignal.timeout(ANSWER_MS), ...init });
 	if (answer.ok) return answer;
 	const problem: unknown = await answer.json().catch(() => null);
 	const field = (name: string) => {

@@ -1,7 +1,7 @@
 // What the page shows and how it stays true: loaded once over REST, then kept by server-sent events, loaded anew after every gap.
 //
-// One event source, one state. Events carry triggers whole; everything else is a hint, and the hints of a busy collector are folded into at
-// most one load per resource and period.
+// One event source, one state. An event is a hint to load, whatever it carries: so the page shows what the API says and nothing else, and the
+// hints of a busy collector fold into at most one load a period.
 import { useEffect, useReducer } from 'preact/hooks';
 import * as api from './api';
 import { legalDay } from './format';
@@ -22,9 +22,7 @@ export interface Facts {
 type Change =
 	| { type: 'link'; link: Facts['link']; at: number }
 	| { type: 'loaded'; at: number; part: Partial<Pick<Facts, 'triggers' | 'services' | 'users' | 'agents' | 'loaded'>> }
-	| { type: 'failed'; why: string }
-	| { type: 'raised'; trigger: api.Trigger; at: number }
-	| { type: 'closed'; id: number; at: number };
+	| { type: 'failed'; why: string };
 
 export const nothing: Facts = {
 	link: 'connecting', lostAt: 0, updatedAt: 0, failure: '', loaded: false,
@@ -34,17 +32,19 @@ export const nothing: Facts = {
 const DAYS_SHOWN = 90;
 const CHARTS_LOADED = 24; // services whose users are loaded: the chart section's ceiling
 const RETRY_MS = 3000;
-const REFRESH_MS = 600_000; // a quiet collector sends no event, yet working days pass
-const PERIOD_MS = { facts: 2000, users: 10_000 };
+const REFRESH_MS = 30_000; // a half-open connection looks quiet, and a quiet collector's working days pass: both are found by asking
+const PERIOD_MS = { facts: 1000, users: 10_000 };
 
 function enterLink(facts: Facts, link: Facts['link'], at: number): Facts {
 	return { ...facts, link, lostAt: link === 'lost' && facts.link !== 'lost' ? at : facts.lostAt };
 }
 
-function raise(facts: Facts, trigger: api.Trigger, at: number): Facts {
-	const known = facts.triggers.some((t) => t.id === trigger.id);
-	const triggers = [...facts.triggers.filter((t) => t.id !== trigger.id), trigger];
-	return { ...facts, triggers, arrived: known ? facts.arrived : new Set(facts.arrived).add(trigger.id), updatedAt: at };
+/** Triggers of a load that an earlier load did not have: raised while this page was open, or while its connection was down. */
+function arrived(facts: Facts, triggers: readonly api.Trigger[] | undefined): ReadonlySet<number> {
+	if (!facts.loaded || !triggers) return facts.arrived;
+	const known = new Set(facts.triggers.map((t) => t.id));
+	const fresh = triggers.filter((t) => !known.has(t.id)).map((t) => t.id);
+	return fresh.length > 0 ? new Set([...facts.arrived, ...fresh]) : facts.arrived;
 }
 
 export function step(facts: Facts, change: Change): Facts {
@@ -52,13 +52,9 @@ export function step(facts: Facts, change: Change): Facts {
 		case 'link':
 			return enterLink(facts, change.link, change.at);
 		case 'loaded':
-			return { ...facts, ...change.part, failure: '', updatedAt: change.at };
+			return { ...facts, ...change.part, arrived: arrived(facts, change.part.triggers), failure: '', updatedAt: change.at };
 		case 'failed':
 			return { ...facts, failure: change.why };
-		case 'raised':
-			return raise(facts, change.trigger, change.at);
-		case 'closed':
-			return { ...facts, triggers: facts.triggers.filter((t) => t.id !== change.id), updatedAt: change.at };
 	}
 }
 
@@ -77,24 +73,27 @@ async function loadUsers(services: readonly api.Service[]): Promise<Map<string, 
 	return new Map(all.map((u) => [u.service, u]));
 }
 
-/** Runs `load` at once, then at most once a period however often it is asked; the last ask is always answered. */
+/** Runs `load` at once, then never before the last one ended and a period went by, however often it is asked; the last ask is always
+ * answered. So answers cannot overtake each other. */
 function folded(load: () => Promise<void>, periodMs: number) {
+	let state: 'idle' | 'waiting' | 'asked' | 'stopped' = 'idle';
 	let timer: number | undefined;
-	let asked = false;
-	const run = () => {
-		asked = false;
-		timer = window.setTimeout(() => {
-			timer = undefined;
-			if (asked) run();
-		}, periodMs);
-		void load();
-	};
+	async function run() {
+		state = 'waiting';
+		await load();
+		timer = window.setTimeout(next, periodMs);
+	}
+	function next() {
+		if (state === 'asked') void run();
+		else if (state === 'waiting') state = 'idle';
+	}
 	return {
 		ask() {
-			if (timer === undefined) run();
-			else asked = true;
+			if (state === 'idle') void run();
+			else if (state === 'waiting') state = 'asked';
 		},
 		stop() {
+			state = 'stopped';
 			window.clearTimeout(timer);
 		},
 	};
@@ -118,17 +117,15 @@ function follow(change: (c: Change) => void): () => void {
 			if (!stopped) change({ type: 'loaded', at: Date.now(), part });
 		}, failed);
 
-	const triggers = folded(guarded(async () => ({ triggers: (await api.openTriggers()).triggers })), PERIOD_MS.facts);
 	const facts = folded(
 		guarded(async () => {
-			const [services, agents] = await Promise.all([api.services(), api.agents()]);
-			return { services: services.services, agents: agents.agents, loaded: true };
+			const [triggers, services, agents] = await Promise.all([api.openTriggers(), api.services(), api.agents()]);
+			return { triggers: triggers.triggers, services: services.services, agents: agents.agents, loaded: true };
 		}),
 		PERIOD_MS.facts,
 	);
 	const users = folded(guarded(async () => ({ users: await loadUsers((await api.services()).services) })), PERIOD_MS.users);
 	const everything = () => {
-		triggers.ask();
 		facts.ask();
 		users.ask();
 	};
@@ -145,7 +142,10 @@ function follow(change: (c: Change) => void): () => void {
 			connect();
 		} catch (error) {
 			if (error instanceof api.Refused && error.status === 401) signOut();
-			else if (!stopped) retry = window.setTimeout(again, RETRY_MS);
+			else if (!stopped) {
+				change({ type: 'failed', why: error instanceof Error ? error.message : String(error) });
+				retry = window.setTimeout(again, RETRY_MS);
+			}
 		}
 	}
 
@@ -153,22 +153,11 @@ function follow(change: (c: Change) => void): () => void {
 		if (stopped) return;
 		const opened = new EventSource('/api/v1/events');
 		source = opened;
-		const on = (name: string, handle: (data: unknown) => void) =>
-			opened.addEventListener(name, (event) => handle(JSON.parse((event as MessageEvent<string>).data)));
-		on('ready', () => {
+		opened.addEventListener('ready', () => {
 			change({ type: 'link', link: 'live', at: Date.now() });
 			everything();
 		});
-		on('trigger', (data) => {
-			change({ type: 'raised', trigger: data as api.Trigger, at: Date.now() });
-			everything();
-		});
-		on('trigger-closed', (data) => {
-			change({ type: 'closed', id: (data as api.Trigger).id, at: Date.now() });
-			everything();
-		});
-		on('agents', everything);
-		on('totals', everything);
+		for (const hint of ['trigger', 'trigger-closed', 'agents', 'totals']) opened.addEventListener(hint, everything);
 		opened.onerror = () => {
 			if (stopped) return;
 			change({ type: 'link', link: 'lost', at: Date.now() });
@@ -182,7 +171,7 @@ function follow(change: (c: Change) => void): () => void {
 		window.clearTimeout(retry);
 		window.clearTimeout(reload);
 		window.clearInterval(refresh);
-		for (const f of [triggers, facts, users]) f.stop();
+		for (const f of [facts, users]) f.stop();
 	}
 
 	const refresh = window.setInterval(everything, REFRESH_MS);

@@ -7,19 +7,21 @@ const { charted, nothing, step } = await dashboardModule('live.ts');
 const { daysOf } = await dashboardModule('chart.ts');
 const trigger = (id, reason = '') => ({ id, clause: '3(1)', reason });
 
-test('a raised trigger is new, a refreshed one is replaced and keeps its standing', () => {
-	const known = step(nothing, { type: 'loaded', at: 1, part: { triggers: [trigger(1, 'old')] } });
-	const refreshed = step(known, { type: 'raised', trigger: trigger(1, 'more endpoints'), at: 2 });
-	assert.deepEqual(refreshed.triggers, [trigger(1, 'more endpoints')]);
-	assert.equal(refreshed.arrived.has(1), false, 'it was here before the page was');
-	const raised = step(refreshed, { type: 'raised', trigger: trigger(2), at: 3 });
-	assert.deepEqual([...raised.arrived], [2]);
-	assert.equal(raised.updatedAt, 3);
+const load = (facts, at, triggers) => step(facts, { type: 'loaded', at, part: { triggers, loaded: true } });
+
+test('what the first load brings was here before the page; what a later one adds is new, and stays so', () => {
+	const first = load(nothing, 1, [trigger(1)]);
+	assert.deepEqual([...first.arrived], []);
+	const second = load(first, 2, [trigger(1, 'refreshed'), trigger(2)]);
+	assert.deepEqual([...second.arrived], [2]);
+	assert.deepEqual(second.triggers, [trigger(1, 'refreshed'), trigger(2)]);
+	assert.deepEqual([...load(second, 3, [trigger(2), trigger(3)]).arrived], [2, 3]);
 });
 
-test('a closed trigger leaves the list', () => {
-	const two = step(nothing, { type: 'loaded', at: 1, part: { triggers: [trigger(1), trigger(2)] } });
-	assert.deepEqual(step(two, { type: 'closed', id: 1, at: 2 }).triggers, [trigger(2)]);
+test('a load of users alone makes no trigger new or gone', () => {
+	const known = load(nothing, 1, [trigger(1)]);
+	const after = step(known, { type: 'loaded', at: 2, part: { users: new Map() } });
+	assert.deepEqual([after.triggers, [...after.arrived], after.updatedAt], [[trigger(1)], [], 2]);
 });
 
 test('a connection is lost at the first error, not at the last one', () => {

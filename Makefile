@@ -65,6 +65,7 @@ $(GEN)/%.pb-c.c $(GEN)/%.pb-c.h: proto/%.proto Makefile | $(DEPS)
 $(OUT)/obj/gen/%.pb-c.o: $(GEN)/%.pb-c.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) -std=gnu11 -I$(GEN) $(OPT) $(SAN) -fPIE -c -o $@ $<
+$(OUT)/obj/collector/api/openapi.o: collector/api/openapi.yaml
 $(OUT)/obj/proto/window.o: $(GEN)/tocsin.pb-c.h
 $(OUT)/obj/proto/record.o: $(GEN)/spool.pb-c.h
 

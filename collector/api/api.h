@@ -36,6 +36,8 @@ uint16_t api_port(const struct api *api);
 int api_login_code(struct api *api, char *out, unsigned long cap);
 /* Tells every subscriber of /api/v1/events. Any thread. `json` is one object. */
 void api_publish(struct api *api, const char *event, const char *json);
+/* The same for a trigger, as openapi.yaml shows it: "trigger" while it is open, "trigger-closed" after. `service` must be filled. */
+void api_publish_trigger(struct api *api, const struct store_trigger *trigger);
 void api_stop(struct api *api);
 
 #endif

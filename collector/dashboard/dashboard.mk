@@ -13,6 +13,10 @@ $(DASHBOARD)/%.html: collector/dashboard/%.html
 $(DASHBOARD)/%.svg: collector/dashboard/%.svg
 	$(Q)mkdir -p $(@D) && cp $< $@
 
-$(OUT)/obj/gen/dashboard.o: collector/dashboard/embed.S $(addprefix $(DASHBOARD)/,app.js app.css index.html icon.svg)
+# What the bundle contains of others goes out with their licences.
+$(DASHBOARD)/licences.txt: $(NPM)
+	$(Q)mkdir -p $(@D) && for p in preact uplot; do echo "$$p"; echo; cat node_modules/$$p/LICENSE; echo; done >$@
+
+$(OUT)/obj/gen/dashboard.o: collector/dashboard/embed.S $(addprefix $(DASHBOARD)/,app.js app.css index.html icon.svg licences.txt)
 	@mkdir -p $(@D)
 	$(Q)$(CC) -c -Wa,-I,$(DASHBOARD) -o $@ $<

@@ -20,6 +20,7 @@ static_files:
 	row "/app.js", "text/javascript; charset=utf-8", "app.js"
 	row "/app.css", "text/css; charset=utf-8", "app.css"
 	row "/icon.svg", "image/svg+xml", "icon.svg"
+	row "/licences.txt", "text/plain; charset=utf-8", "licences.txt"
 	.quad 0, 0, 0, 0
 	.size static_files, . - static_files
 

@@ -89,6 +89,9 @@ export function Page({ onSignedOut, ...choice }: LanguageChoice & { onSignedOut:
 			</main>
 			<footer>
 				<p>{abroad ? text.zones(viewerZone) : text.zones('Asia/Shanghai')}</p>
+				<p>
+					<a href="/licences.txt">{text.licences}</a>
+				</p>
 			</footer>
 		</>
 	);

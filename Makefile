@@ -133,8 +133,8 @@ soak: all ; $(Q)tests/run soak
 # tests/fuzz/<part>/fuzz_<noun>.c: one target a parser, seeds in tests/fuzz/seeds/<noun>/.
 FUZZ := $(patsubst %.c,$(OUT)/%,$(wildcard tests/fuzz/*/fuzz_*.c))
 FUZZ_SECONDS ?= 600
-$(filter %/agent/%,$(FUZZ)): $(OUT)/libagent.a
-$(filter %/collector/%,$(FUZZ)): $(OUT)/libcollector.a
+$(filter $(OUT)/tests/fuzz/agent/%,$(FUZZ)): $(OUT)/libagent.a
+$(filter $(OUT)/tests/fuzz/collector/%,$(FUZZ)): $(OUT)/libcollector.a
 $(OUT)/tests/fuzz/%: $(OUT)/obj/tests/fuzz/%.o $(OUT)/libtocsin.a
 	@mkdir -p $(@D)
 	$(Q)clang -fsanitize=fuzzer,address,undefined -o $@ $< $(filter-out %libtocsin.a,$(filter %.a,$^)) $(OUT)/libtocsin.a \

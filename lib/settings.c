@@ -21,7 +21,7 @@ struct complaint {
 	int line;
 };
 
-static void on_cyaml_log(cyaml_log_t level, void *ctx, const char *format, va_list args)
+__attribute__((format(printf, 3, 0))) static void on_cyaml_log(cyaml_log_t level, void *ctx, const char *format, va_list args)
 {
 	struct complaint *c = ctx;
 	char text[256];

@@ -36,7 +36,7 @@ struct span span_cut(struct span *rest, char sep)
 	const char *at = rest->len ? memchr(rest->data, sep, rest->len) : NULL;
 	if (!at) {
 		struct span all = *rest;
-		*rest = span_make(rest->data + rest->len, 0);
+		*rest = span_from(*rest, rest->len);
 		return all;
 	}
 	struct span head = span_make(rest->data, (size_t)(at - rest->data));

@@ -78,9 +78,9 @@ enum match { MATCH_EXACT, MATCH_PREFIX, MATCH_SUFFIX };
 
 struct rule {
 	struct span name; /* without its '*'; owned */
+	enum match match;
+	enum identity_kind kind;
 	uint16_t strength;
-	uint8_t match;
-	uint8_t kind;
 	char until;
 };
 

@@ -219,9 +219,9 @@ static int add_proxies(struct identity *id, const char *const *texts, struct err
 
 static void derive_keys(struct identity *id, const uint8_t key[IDENTITY_KEY_BYTES])
 {
-	for (uint8_t kind = 0; kind < IDENTITY_KINDS; kind++) {
+	for (int kind = 0; kind < IDENTITY_KINDS; kind++) {
 		uint8_t label[] = "tocsin identity kind ?";
-		label[sizeof label - 2] = kind;
+		label[sizeof label - 2] = (uint8_t)kind;
 		crypto_generichash(id->keys[kind], sizeof id->keys[kind], label, sizeof label - 1, key, IDENTITY_KEY_BYTES);
 	}
 	uint8_t name[crypto_generichash_BYTES];

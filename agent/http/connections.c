@@ -37,7 +37,7 @@ static struct conn *conn_of(struct link *by_use)
 static bool evict_one(struct connections *t, const struct conn *keep)
 {
 	struct link *l = t->by_use.next;
-	if (l != &t->by_use && conn_of(l) == keep)
+	if (keep && l == &keep->by_use)
 		l = l->next;
 	if (l == &t->by_use || t->is_evicting)
 		return false;
@@ -72,7 +72,7 @@ int connections_init(struct connections *t, uint32_t max, size_t memory_max, voi
 	while (buckets < max && buckets < UINT32_C(1) << 24)
 		buckets <<= 1;
 	*t = (struct connections){.mask = buckets - 1, .max = max, .memory_max = memory_max, .on_evict = on_evict, .ctx = ctx};
-	t->buckets = calloc(buckets, sizeof *t->buckets);
+	t->buckets = calloc(buckets, sizeof(struct bucket));
 	if (!t->buckets)
 		return -ENOMEM;
 	link_init(&t->by_use);
@@ -88,7 +88,7 @@ void connections_done(struct connections *t)
 /* Cookies count up, a processor taking a batch at a time: Fibonacci hashing spreads them. */
 static struct conn **bucket_of(struct connections *t, uint64_t cookie)
 {
-	return &t->buckets[(cookie * UINT64_C(0x9e3779b97f4a7c15) >> 32) & t->mask];
+	return &t->buckets[(cookie * UINT64_C(0x9e3779b97f4a7c15) >> 32) & t->mask].first;
 }
 
 struct conn *connections_find(struct connections *t, uint64_t cookie)

@@ -63,8 +63,12 @@ struct conn {
 	uint8_t remote[16];
 };
 
+struct bucket {
+	struct conn *first;
+};
+
 struct connections {
-	struct conn **buckets;
+	struct bucket *buckets;
 	uint32_t mask;
 	uint32_t count, max;
 	size_t memory, memory_max;

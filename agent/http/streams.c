@@ -383,24 +383,19 @@ static bool read_malformed(struct http_streams *s, struct reading *r, struct spa
 	return false;
 }
 
-/* Keeps the first part of a head until the rest comes. */
-static bool hold(struct http_streams *s, struct reading *r, struct span bytes)
+/* Keeps the first part of a head until the rest comes. NULL when memory is out. */
+static struct held *hold(struct http_streams *s, struct reading *r, struct span bytes)
 {
 	struct flow *f = r->flow;
+	bool is_first = !f->held;
 	if (!held_append(&s->connections, r->conn, &f->held, bytes, s->head_bytes_max)) {
 		s->stats.refused++;
-		return false;
+		return NULL;
 	}
-	if (f->held->len == bytes.len)
+	if (is_first)
 		f->held->time_ms = r->time_ms;
 	f->next += bytes.len;
-	return true;
-}
-
-static bool give_up_head(struct http_streams *s, struct reading *r)
-{
-	flush_held(s, r->conn, r->answer);
-	return false;
+	return f->held;
 }
 
 /* A head that needs more than this slice: assembled in `held`. */
@@ -411,15 +406,16 @@ static bool read_held_head(struct http_streams *s, struct reading *r, struct spa
 	uint32_t room = s->head_bytes_max - before;
 	struct span part = span_make(rest.data, rest.len < room ? rest.len : room);
 	bool is_cut = part.len < rest.len || (r->answer && r->seg.seen < r->seg.end);
-	if (!hold(s, r, part))
-		return give_up_head(s, r);
-	if (!held_has_end(f->held, before))
-		return is_cut ? give_up_head(s, r) : false;
+	struct held *held = hold(s, r, part);
 	struct head head;
-	int len = parse(r->answer, held_bytes(f->held), &head);
-	if (len == HEAD_MORE)
-		return is_cut ? give_up_head(s, r) : false;
-	struct held *held = f->held;
+	int len = HEAD_MORE;
+	if (held && held_has_end(held, before))
+		len = parse(r->answer, held_bytes(held), &head);
+	if (len == HEAD_MORE) {
+		if (!held || is_cut)
+			flush_held(s, r->conn, r->answer);
+		return false;
+	}
 	f->held = NULL;
 	bool more = len > 0;
 	if (more) {

@@ -114,12 +114,13 @@ int delivery_encode_sealed(uint64_t epoch, uint64_t sequence, bool lost, struct 
 
 int receipt_encode(const struct receipt *receipt, struct buf *out)
 {
-	int r = buf_reserve(out, number_len(receipt->epoch) + number_len(receipt->sequence));
-	if (r < 0)
+	size_t len = number_len(receipt->epoch) + number_len(receipt->sequence);
+	int r = buf_reserve(out, len);
+	if (r < 0 || len == 0)
 		return r;
 	uint8_t *at = put_number(out->data + out->len, RECEIPT_EPOCH, receipt->epoch);
-	at = put_number(at, RECEIPT_SEQUENCE, receipt->sequence);
-	out->len = (size_t)(at - out->data);
+	put_number(at, RECEIPT_SEQUENCE, receipt->sequence);
+	out->len += len;
 	return 0;
 }
 

@@ -65,7 +65,13 @@ function options(locale: string, width: number, sync: string, onDay: (index: num
 		padding: [10, 26, 0, 0],
 		scales: { y: { range: (_plot, _min, max) => [0, Math.max(5, (max ?? 0) * 1.12)] } },
 		axes: [
-			{ ...axis, size: 30, space: 64, incrs: [DAY_S, 2 * DAY_S, 7 * DAY_S, 14 * DAY_S, 28 * DAY_S], values: (_plot, at) => at.map((s) => dates.format(s * 1000)) },
+			{
+				...axis,
+				size: 30,
+				space: 64,
+				incrs: [DAY_S, 2 * DAY_S, 7 * DAY_S, 14 * DAY_S, 28 * DAY_S],
+				values: (_plot, at) => at.map((s) => dates.format(s * 1000)),
+			},
 			{ ...axis, size: AXIS_WIDTH, values: (_plot, values) => values.map((v) => v.toLocaleString(locale)) },
 		],
 		series: [

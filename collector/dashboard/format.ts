@@ -28,13 +28,13 @@ export function estimate(text: Text, users: number, relativeError: number): stri
 	return half > 0 ? `${count(text, users)} ± ${count(text, half)}` : count(text, users);
 }
 
-const moment: Intl.DateTimeFormatOptions = { day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23' };
+const clock: Intl.DateTimeFormatOptions = { hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23' };
 
 /** "23 Nov, 20:26:29" in the viewer's zone; with the year when it is not this one. */
 export function time(text: Text, at: Time, zone = viewerZone): string {
 	const date = new Date(at);
 	const year: Intl.DateTimeFormatOptions = date.getFullYear() === new Date().getFullYear() ? {} : { year: 'numeric' };
-	return date.toLocaleString(text.locale, { ...moment, ...year, timeZone: zone });
+	return date.toLocaleString(text.locale, { day: 'numeric', month: 'short', ...year, ...clock, timeZone: zone });
 }
 
 /** The same with the zone's name, for times that somebody may quote: "23 Nov, 20:26:29 CET". */
@@ -46,7 +46,7 @@ export function zonedTime(text: Text, at: Time): string {
 export const legalTime = (text: Text, at: Time) => time(text, at, LEGAL_ZONE);
 
 export function clockTime(text: Text, ms: number): string {
-	return new Date(ms).toLocaleTimeString(text.locale, { hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23' });
+	return new Date(ms).toLocaleTimeString(text.locale, clock);
 }
 
 /** A legal day: it names a day of Asia/Shanghai and must not move with the viewer's zone. */

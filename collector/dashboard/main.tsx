@@ -15,8 +15,11 @@ function App() {
 		document.documentElement.lang = language === 'zh' ? 'zh-CN' : 'en';
 		rememberLanguage(language);
 	}, [language]);
-	// The address follows: it neither keeps a login code nor claims a page that is not shown.
-	useEffect(() => history.replaceState(null, '', signedIn ? '/' : '/login'), [signedIn]);
+	// The address follows what is shown. On /login it is left alone: the login code in it is the form's to take.
+	useEffect(() => {
+		const shown = signedIn ? '/' : '/login';
+		if (location.pathname !== shown) history.replaceState(null, '', shown);
+	}, [signedIn]);
 
 	const choice = { language, setLanguage };
 	return (

@@ -26,17 +26,18 @@ function Link({ facts }: { facts: Facts }) {
 	const text = useText();
 	const label = facts.link === 'live' && facts.updatedAt > 0 ? text.live(clockTime(text, facts.updatedAt)) : text.connecting;
 	return (
-		<span class={`link link-${facts.link}`} data-link={facts.link}>
+		<span class={`link link-${facts.link}`}>
 			{facts.link === 'lost' ? '' : label}
 		</span>
 	);
 }
 
-function Banner({ facts }: { facts: Facts }) {
+function Banner({ facts, refusal }: { facts: Facts; refusal: string }) {
 	const text = useText();
 	let message = '';
 	if (facts.link === 'lost') message = text.lost(clockTime(text, facts.lostAt));
 	else if (facts.failure) message = text.failed(facts.failure);
+	else message = refusal;
 	return (
 		<div class="banner" role="alert">
 			{message && <p>{message}</p>}
@@ -48,6 +49,18 @@ export function Page({ onSignedOut, ...choice }: LanguageChoice & { onSignedOut:
 	const text = useText();
 	const facts = useFacts();
 	const now = useNow();
+	const [refusal, setRefusal] = useState('');
+
+	// Only the collector can end a session: until it did, the page does not claim so.
+	async function signOut() {
+		try {
+			await api.logout();
+			onSignedOut();
+		} catch (error) {
+			if (error instanceof api.Refused && error.status === 401) onSignedOut();
+			else setRefusal(text.notSignedOut);
+		}
+	}
 
 	useEffect(() => {
 		if (facts.link === 'signed-out') onSignedOut();
@@ -69,12 +82,12 @@ export function Page({ onSignedOut, ...choice }: LanguageChoice & { onSignedOut:
 					<Link facts={facts} />
 					<span class="bar-end">
 						<LanguageSwitch {...choice} />
-						<button type="button" class="quiet" onClick={() => void api.logout().finally(onSignedOut)}>
+						<button type="button" class="quiet" onClick={() => void signOut()}>
 							{text.signOut}
 						</button>
 					</span>
 				</div>
-				<Banner facts={facts} />
+				<Banner facts={facts} refusal={refusal} />
 			</header>
 			<main aria-busy={!facts.loaded}>
 				{facts.loaded && (

@@ -6,6 +6,7 @@ import type { Clock, IdentityKind, Trigger } from './api';
 const en = {
 	locale: 'en-GB',
 	signOut: 'Sign out',
+	notSignedOut: 'The collector did not answer, so you are still signed in. Try again.',
 	language: 'Language',
 	skip: 'Skip to the open triggers',
 	zones: (zone: string) => `Times in ${zone}. Legal days and deadlines in Asia/Shanghai (UTC+8).`,
@@ -158,6 +159,7 @@ export type Text = typeof en;
 const zh: Text = {
 	locale: 'zh-CN',
 	signOut: '退出登录',
+	notSignedOut: '采集中心未应答，您仍处于登录状态，请重试。',
 	language: '语言',
 	skip: '跳到待处理的触发情形',
 	zones: (zone) => `时间按 ${zone} 显示；法定日期和期限按北京时间（Asia/Shanghai，UTC+8）计算。`,

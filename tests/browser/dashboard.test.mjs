@@ -21,7 +21,11 @@ async function visit(member, route, { method = 'GET', body } = {}) {
 
 const shanghaiToday = () => new Date(Date.now() + 8 * 3_600_000).toISOString().slice(0, 10);
 const notice = {
-	service: 'forum', authority: '杭州市互联网信息办公室', level: 'prefecture', reference: '杭网办〔2026〕12号', received_on: shanghaiToday(),
+	service: 'forum',
+	authority: '杭州市互联网信息办公室',
+	level: 'prefecture',
+	reference: '杭网办〔2026〕12号',
+	received_on: shanghaiToday(),
 };
 const forumService = async () => (await collector.call('GET', '/api/v1/services')).json.services.find((s) => s.name === 'forum');
 
@@ -220,6 +224,16 @@ test('a broken connection is said, and what happened meanwhile is there when it 
 	await until('the second notice is on the page', async () => (await page.locator('article[data-clause="3(5)"]').count()) === 2);
 	await page.locator('.banner p').waitFor({ state: 'detached' });
 	assert.equal(await page.evaluate(() => window.sameDocument), true);
+});
+
+test('signing out ends the session in the collector too', async () => {
+	const second = await openBrowser(world, origin);
+	const { json } = await collector.call('POST', '/api/v1/login-codes');
+	await second.page.goto(origin + json.path);
+	await second.page.getByRole('button', { name: 'Sign out' }).click();
+	await second.page.getByLabel('One-time code').waitFor();
+	assert.equal(await second.page.evaluate(async () => (await fetch('/api/v1/session')).status), 401);
+	await second.context.close();
 });
 
 test('a lost collector is said at once; when it is back, whoever has no session signs in again', async () => {

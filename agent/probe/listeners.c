@@ -96,24 +96,36 @@ static int add(struct listeners *l, uint16_t port, uint64_t inode)
 }
 
 /* "  0: 00000000:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1000  0 12345 …" */
-static bool parse_line(const char *line, unsigned *ret_port, unsigned *ret_state, unsigned long long *ret_inode)
+static bool parse_line(char *line, unsigned long *ret_port, unsigned long *ret_state, uint64_t *ret_inode)
 {
-	return sscanf(line, " %*u: %*[0-9A-Fa-f]:%4x %*[0-9A-Fa-f]:%*x %2x %*x:%*x %*x:%*x %*x %*u %*u %llu", ret_port, ret_state,
-		      ret_inode) == 3;
+	enum { FIELD_LOCAL = 1, FIELD_STATE = 3, FIELD_INODE = 9, FIELDS };
+	char *field[FIELDS], *rest = line;
+	for (size_t i = 0; i < FIELDS; i++) {
+		field[i] = strtok_r(i ? NULL : line, " \n", &rest);
+		if (!field[i])
+			return false;
+	}
+	const char *port = strchr(field[FIELD_LOCAL], ':');
+	if (!port)
+		return false; /* the heading */
+	*ret_port = strtoul(port + 1, NULL, 16);
+	*ret_state = strtoul(field[FIELD_STATE], NULL, 16);
+	*ret_inode = strtoull(field[FIELD_INODE], NULL, 10);
+	return *ret_port <= UINT16_MAX;
 }
 
 static int read_ports(struct listeners *l, const char *path)
 {
 	char line[512];
-	unsigned port, state;
-	unsigned long long inode;
+	unsigned long port, state;
+	uint64_t inode;
 	int r = 0;
 	FILE *f = fopen(path, "re");
 	if (!f)
 		return -errno;
 	while (r == 0 && fgets(line, sizeof line, f)) {
 		if (!parse_line(line, &port, &state, &inode))
-			continue; /* the heading */
+			continue;
 		if (state != STATE_LISTEN)
 			break;
 		r = add(l, (uint16_t)port, inode);
@@ -132,7 +144,7 @@ static void read_namespace(struct listeners *l, const char *name)
 	}
 }
 
-/* True for the first process of each namespace; also when its namespace may not be known to us, for ours only once. */
+/* True for the first process of each namespace that we may look at. */
 static bool is_new_namespace(const struct listeners *l, const char *name, ino_t *seen, size_t *count)
 {
 	char path[256];

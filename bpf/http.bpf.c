@@ -2,11 +2,7 @@
 /* The kernel side of the HTTP probe: which TCP segments of server sockets may hold a head, copied into a ring.
  *
  * It only watches. Both cgroup_skb programs always return 1, nothing is written to a packet, a socket map or user memory, and a failure
- * costs a counter. Parsing is user space's; here a segment is judged by its first and its last eight bytes:
- *
- *   - a segment that begins like a head is taken;
- *   - after a taken segment that did not end in a blank line the next ones are taken too (CONTINUES), within a budget;
- *   - everything else is body: counted, not copied.
+ * costs a counter. Parsing is user space's; which segments are copied is told in bpf/http_judge.h.
  *
  * A server socket is one that was passively opened (sockops), or, when it is older than the probe, one on a port somebody listens on.
  * Its state lives in socket storage, so there is no table to size, to sweep or to overflow.
@@ -24,20 +20,13 @@
 #include <bpf/bpf_helpers.h>
 
 #include "bpf/http.h"
+#include "bpf/http_judge.h"
 
-#define BODY_SMALL (HTTP_SLICE_SMALL - sizeof(struct http_slice))
 #define BODY_LARGE (HTTP_SLICE_LARGE - sizeof(struct http_slice))
 
 enum {
 	/* Records for one segment: 64 KB, the most that receive offload or the loopback builds by default. */
 	RECORDS_MAX = 17,
-	/* What may follow the beginning of a head before we call it a body. A head of 16 KB in packets of 1,448 bytes is 12 segments.
-	 * Methods without a body are only ever followed by heads: there the budget is for a client that breaks that rule. */
-	HEAD_SEGMENTS = 16,
-	HEAD_BYTES = 16 << 10,
-	TRAIN_SEGMENTS = 4096,
-	TRAIN_BYTES = 16 << 20,
-	ANSWER_SEGMENTS = 8,
 	/* Past a quarter full the reader is woken; a band and not an edge, because two processors may step over the edge together. */
 	WAKE_BAND = 16 << 10,
 	EXTENSIONS_MAX = 4,
@@ -47,15 +36,6 @@ enum role {
 	ROLE_SERVER = 1,
 	ROLE_CLIENT, /* an outbound connection from a port on which somebody also listens */
 	ROLE_OPAQUE, /* does not speak HTTP/1 in clear: never looked at again */
-};
-
-struct direction {
-	__u64 tail; /* last eight payload bytes, the latest one lowest */
-	__u32 number;
-	__s32 bytes_left; /* of the budget for what continues a head … */
-	__u16 segments_left;
-	__u8 train; /* the head began with GET or HEAD: what follows are heads */
-	__u8 reserved[5];
 };
 
 struct connection {
@@ -70,8 +50,9 @@ struct connection {
 	__u8 described; /* cookie … local_port are filled in: at the first segment, where the packet tells them */
 	__u8 pipelined;
 	__u8 answered; /* an answer began and no request byte came since */
-	__u8 reserved[3];
-	struct direction direction[2];
+	__u8 closed;   /* and told: FIN and RST of a joined connection may both come, and come again */
+	__u8 reserved[2];
+	struct http_direction direction[2];
 };
 
 /* One segment, or the part of it that goes into one record. */
@@ -92,7 +73,7 @@ struct piece {
 struct early {
 	struct http_slice slice;
 	__u8 bytes[BODY_LARGE];
-	struct direction direction;
+	struct http_direction direction;
 };
 
 struct {
@@ -182,7 +163,8 @@ static __always_inline void fill(struct http_slice *slice, const struct connecti
 		bounded_;                                                                                                                  \
 	})
 
-static __always_inline void emit(struct __sk_buff *skb, struct connection *c, struct direction *d, const struct piece *p, const __u32 size)
+static __always_inline void emit(struct __sk_buff *skb, struct connection *c, struct http_direction *d, const struct piece *p,
+				 const __u32 size)
 {
 	/* The number is used up whether or not the record makes it: that is how user space sees the hole. */
 	__u32 number = d->number++;
@@ -206,7 +188,7 @@ static __always_inline void emit(struct __sk_buff *skb, struct connection *c, st
 /* bpf_ringbuf_reserve takes constant sizes only. Classes between SMALL and LARGE, because a browser's head has 500 to 1,500 bytes: with two
  * classes the ring would hold a third of them. */
 #define EMIT(size)                                                                                                                         \
-	static __noinline int emit_##size(struct __sk_buff *skb, struct connection *c, struct direction *d, const struct piece *p)         \
+	static __noinline int emit_##size(struct __sk_buff *skb, struct connection *c, struct http_direction *d, const struct piece *p)    \
 	{                                                                                                                                  \
 		emit(skb, c, d, p, size);                                                                                                  \
 		return 0;                                                                                                                  \
@@ -220,7 +202,7 @@ _Static_assert(HTTP_SLICE_SMALL == 512 && HTTP_SLICE_LARGE == 4096, "the classes
 
 #define FITS(len, size) ((len) <= (size) - sizeof(struct http_slice))
 
-static __always_inline void emit_small(struct __sk_buff *skb, struct connection *c, struct direction *d, const struct piece *p)
+static __always_inline void emit_small(struct __sk_buff *skb, struct connection *c, struct http_direction *d, const struct piece *p)
 {
 	if (FITS(p->len, 256))
 		emit_256(skb, c, d, p);
@@ -228,7 +210,7 @@ static __always_inline void emit_small(struct __sk_buff *skb, struct connection 
 		emit_512(skb, c, d, p);
 }
 
-static __always_inline void emit_large(struct __sk_buff *skb, struct connection *c, struct direction *d, const struct piece *p)
+static __always_inline void emit_large(struct __sk_buff *skb, struct connection *c, struct http_direction *d, const struct piece *p)
 {
 	if (FITS(p->len, 512))
 		emit_small(skb, c, d, p);
@@ -241,7 +223,7 @@ static __always_inline void emit_large(struct __sk_buff *skb, struct connection 
 }
 
 /* A train of heads in one segment. Only for methods without a body: an upload's first segment costs one record, not seventeen. */
-static __noinline int emit_train(struct __sk_buff *skb, struct connection *c, struct direction *d, struct piece *p)
+static __noinline int emit_train(struct __sk_buff *skb, struct connection *c, struct http_direction *d, struct piece *p)
 {
 	for (int i = 0; i < RECORDS_MAX; i++) {
 		emit_large(skb, c, d, p);
@@ -257,9 +239,10 @@ static __noinline int emit_train(struct __sk_buff *skb, struct connection *c, st
 
 static __noinline int emit_close(struct connection *c, struct http_probe_stats *s)
 {
-	struct direction *d = &c->direction[1];
-	if (d->number == 0 && c->direction[0].number == 0)
+	struct http_direction *d = &c->direction[1];
+	if (c->closed || (d->number == 0 && c->direction[0].number == 0))
 		return 0;
+	c->closed = 1;
 	__u32 number = d->number++;
 	struct http_slice *slice = bpf_ringbuf_reserve(&ring, sizeof *slice, 0);
 	if (!slice) {
@@ -275,7 +258,7 @@ static __noinline int emit_close(struct connection *c, struct http_probe_stats *
 	return 0;
 }
 
-/* ---- what a segment looks like ---- */
+/* ---- a segment's first and last bytes ---- */
 
 /* Eight bytes at `offset`, the first one highest. Of a shorter segment, what there is, shifted into `before`. */
 static __always_inline int load_tail(struct __sk_buff *skb, const struct piece *p, __u64 before, __u64 *ret)
@@ -314,111 +297,17 @@ static __always_inline int load_head(struct __sk_buff *skb, const struct piece *
 	return 0;
 }
 
-/* "\n\n" and "\n\r\n" end a head (RFC 9112, 2.2: a lone LF may be taken for a line's end). */
-static __always_inline bool ends_head(__u64 tail)
-{
-	return (tail & 0xffff) == 0x0a0a || (tail & 0xffffff) == 0x0a0d0a;
-}
+/* ---- segments of a connection ---- */
 
-static __always_inline bool ends_chunks(__u64 tail)
+/* The part of the segment that is to be taken; false when none is. */
+static __always_inline bool cut(struct piece *p, enum http_take take)
 {
-	return (tail & 0xffffffffff) == 0x300d0a0d0a; /* "0\r\n\r\n" */
-}
-
-/* An empty line before a request is to be ignored (RFC 9112, 2.2). */
-static __always_inline __u64 skip_empty_line(__u64 head)
-{
-	if (head >> 48 == 0x0d0a)
-		return head << 16;
-	return head >> 56 == '\n' ? head << 8 : head;
-}
-
-static __always_inline bool is_upper(__u8 byte)
-{
-	return byte >= 'A' && byte <= 'Z';
-}
-
-/* A byte that may stand inside a method; 0 where a short segment ended. */
-static __always_inline bool is_method(__u8 byte)
-{
-	return is_upper(byte) || byte == '-' || byte == 0;
-}
-
-/* The first four bytes of any registered method and its space: "GET ", "POST", "PROPFIND", "M-SEARCH". Text that happens to look like it is copied
- * once too often; user space knows from the framing that no head starts there. */
-static __always_inline bool begins_request(__u64 head)
-{
-	__u8 fourth = head >> 32;
-	return is_upper(head >> 56) && is_method(head >> 48) && is_method(head >> 40) && (is_method(fourth) || fourth == ' ');
-}
-
-static __always_inline bool is_bodyless(__u64 head)
-{
-	__u32 word = head >> 32;
-	return word == 0x47455420 || word == 0x48454144; /* "GET ", "HEAD" */
-}
-
-static __always_inline bool begins_answer(__u64 head)
-{
-	return head >> 24 == 0x485454502f; /* "HTTP/" */
-}
-
-/* ---- judging ---- */
-
-static __always_inline void open_budget(struct direction *d, __u16 segments, __s32 bytes)
-{
-	d->segments_left = segments;
-	d->bytes_left = bytes;
-}
-
-static __always_inline void spend(struct direction *d, __u32 len)
-{
-	d->bytes_left -= len;
-	d->segments_left--;
-	if (d->bytes_left <= 0)
-		d->segments_left = 0;
-}
-
-/* Takes the segment, or not; leaves in `d` what the next one needs to know. */
-static __always_inline bool judge_request(struct direction *d, struct piece *p, __u64 head, __u64 tail)
-{
-	bool begins = begins_request(head);
-	if (ends_chunks(d->tail))
-		p->flags |= HTTP_SLICE_LAST_CHUNK;
-	d->tail = tail;
-	if (!begins && !d->segments_left)
-		return false;
-	if (begins) {
-		d->train = is_bodyless(head);
-		open_budget(d, d->train ? TRAIN_SEGMENTS : HEAD_SEGMENTS, d->train ? TRAIN_BYTES : HEAD_BYTES);
-	} else {
-		p->flags |= HTTP_SLICE_CONTINUES;
+	if (take == HTTP_TAKE_END && p->len > BODY_LARGE) {
+		p->offset += p->len - BODY_LARGE;
+		p->seq += p->len - BODY_LARGE;
+		p->len = BODY_LARGE;
 	}
-	if (ends_head(tail))
-		d->segments_left = 0;
-	else
-		spend(d, p->len);
-	return true;
-}
-
-/* Only the first BODY_SMALL bytes of an answer matter: once they are there, nothing continues it. */
-static __always_inline bool judge_answer(struct direction *d, struct piece *p, __u64 head, __u64 tail)
-{
-	bool begins = begins_answer(head);
-	if (ends_chunks(d->tail))
-		p->flags |= HTTP_SLICE_LAST_CHUNK;
-	d->tail = tail;
-	if (!begins && !d->segments_left)
-		return false;
-	if (begins)
-		open_budget(d, ANSWER_SEGMENTS, BODY_SMALL);
-	else
-		p->flags |= HTTP_SLICE_CONTINUES;
-	if (ends_head(tail))
-		d->segments_left = 0;
-	else
-		spend(d, p->len);
-	return true;
+	return take != HTTP_TAKE_NOTHING;
 }
 
 static __always_inline void give_up(struct connection *c, struct piece *p)
@@ -429,15 +318,15 @@ static __always_inline void give_up(struct connection *c, struct piece *p)
 
 static __always_inline void on_request(struct __sk_buff *skb, struct connection *c, struct piece *p, __u64 head, __u64 tail)
 {
-	struct direction *d = &c->direction[0];
-	head = skip_empty_line(head);
-	if (!c->joined && p->seq == c->first_seq && !begins_request(head)) {
+	struct http_direction *d = &c->direction[0];
+	head = http_skip_empty_line(head);
+	if (!c->joined && p->seq == c->first_seq && !http_begins_request(head)) {
 		give_up(c, p);
 		return;
 	}
 	c->answered = 0;
 	c->direction[1].segments_left = 0;
-	if (!judge_request(d, p, head, tail))
+	if (!cut(p, http_judge_request(d, head, tail, p->len, &p->flags)))
 		return;
 	if (p->len > BODY_LARGE && d->train) {
 		c->pipelined = 1;
@@ -449,16 +338,16 @@ static __always_inline void on_request(struct __sk_buff *skb, struct connection 
 
 static __always_inline void on_answer(struct __sk_buff *skb, struct connection *c, struct piece *p, __u64 head, __u64 tail)
 {
-	struct direction *d = &c->direction[1];
+	struct http_direction *d = &c->direction[1];
 	/* A server that speaks first (SSH, SMTP, MySQL). */
-	if (!c->joined && !c->direction[0].tail && !begins_answer(head)) {
+	if (!c->joined && !c->direction[0].tail && !http_begins_answer(head)) {
 		give_up(c, p);
 		return;
 	}
 	/* An upload that is being answered has left its head behind. A train goes on: pipelined answers overtake its requests. */
 	if (!c->direction[0].train)
 		c->direction[0].segments_left = 0;
-	if (!judge_answer(d, p, head, tail))
+	if (!cut(p, http_judge_answer(d, head, tail, p->len, &p->flags)))
 		return;
 	if (!(p->flags & HTTP_SLICE_CONTINUES)) {
 		if (c->answered)
@@ -551,7 +440,8 @@ static __noinline int keep_early(struct __sk_buff *skb, struct piece *p, __u32 l
 		return 0;
 	e->slice.captured = 0;
 	__builtin_memset(&e->direction, 0, sizeof e->direction);
-	if (load_head(skb, p, &head) || load_tail(skb, p, 0, &tail) || !judge_request(&e->direction, p, skip_empty_line(head), tail))
+	if (load_head(skb, p, &head) || load_tail(skb, p, 0, &tail) ||
+	    !http_judge_request(&e->direction, http_skip_empty_line(head), tail, p->len, &p->flags))
 		return 0;
 	__u64 n = BOUNDED(p->len, BODY_LARGE);
 	if (bpf_skb_load_bytes(skb, p->offset, e->bytes, n)) {
@@ -651,7 +541,8 @@ static __always_inline void watch(struct __sk_buff *skb, const bool answer)
 		else
 			on_request(skb, c, &p, head, tail);
 	}
-	/* No state callback can be asked for here, so the end of a joined connection is read from its packets. */
+	/* No state callback can be asked for here, so the end of a joined connection is read from its packets. (A reset
+	 * after close(2) is not seen: the kernel has taken the port from the socket by then.) */
 	if (c->joined && ((p.tcp_flags & 4) || (answer && (p.tcp_flags & 1))))
 		emit_close(c, p.stats);
 }
@@ -682,7 +573,7 @@ static __noinline int hand_over_early(struct bpf_sock_ops *ops, struct connectio
 	if (!e || !e->slice.captured)
 		return 0;
 	if (is_remote(ops, &e->slice) && e->slice.tcp_seq == c->first_seq) {
-		struct direction *d = &c->direction[0];
+		struct http_direction *d = &c->direction[0];
 		e->slice.cookie = bpf_get_socket_cookie(ops);
 		e->slice.time_ns = bpf_ktime_get_ns();
 		e->slice.number = 0;

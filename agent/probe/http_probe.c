@@ -57,6 +57,12 @@ static int explain(int r, const char *doing, size_t ring_bytes, struct err *err)
 			doing);
 		return -ENOMEM;
 	}
+	if (r == -EPERM) {
+		err_set(err,
+			"HTTP probe: %s failed: another BPF program is attached there for itself alone, or the kernel forbids it: see bpftool cgroup tree",
+			doing);
+		return r;
+	}
 	err_set(err, "HTTP probe: %s failed: %s%s%s", doing, strerror(-r), complaint[0] ? ": " : "", complaint);
 	return r;
 }

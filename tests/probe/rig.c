@@ -152,10 +152,15 @@ void rig_attach(struct rig *rig, uint32_t ring_bytes, const uint16_t *ports, siz
 		fail_msg("%s", err.text);
 }
 
+int rig_poll(struct rig *rig)
+{
+	return http_probe_poll(rig->probe, on_slice, rig);
+}
+
 void rig_drain(struct rig *rig)
 {
 	int n;
-	while ((n = http_probe_poll(rig->probe, on_slice, rig)) > 0)
+	while ((n = rig_poll(rig)) > 0)
 		;
 	assert_int_equal(n, 0);
 }

@@ -40,6 +40,8 @@ void rig_open(struct rig *rig);
 void rig_close(struct rig *rig);
 /* Attaches the probe to the cgroup; zero takes the default. */
 void rig_attach(struct rig *rig, uint32_t ring_bytes, const uint16_t *ports, size_t port_count);
+/* One http_probe_poll into http_streams. */
+int rig_poll(struct rig *rig);
 /* Everything that was captured so far goes through http_streams. */
 void rig_drain(struct rig *rig);
 struct http_probe_stats rig_stats(const struct rig *rig);

@@ -7,7 +7,7 @@
 #include <sodium.h>
 #include <stdlib.h>
 
-#include "agent/address.h"
+#include "agent/ip.h"
 #include "agent/token.h"
 
 /* Two rules of one kind: the stronger wins; of one list, the earlier. */
@@ -94,7 +94,7 @@ struct identity {
 	uint16_t patterns[3 * IDENTITY_RULES_MAX];
 	struct rule rules[3 * IDENTITY_RULES_MAX];
 	struct span headers[IDENTITY_RULES_MAX]; /* owned */
-	struct network proxies[IDENTITY_RULES_MAX];
+	struct ip_network proxies[IDENTITY_RULES_MAX];
 };
 
 _Static_assert(crypto_shorthash_KEYBYTES == IDENTITY_KEY_BYTES, "the fleet key is a SipHash key");
@@ -208,7 +208,7 @@ static int add_proxies(struct identity *id, const char *const *texts, struct err
 			err_set(err, "more than %d trusted proxies: write networks instead", IDENTITY_RULES_MAX);
 			return -E2BIG;
 		}
-		if (!network_parse(span_str(*texts), &id->proxies[id->proxy_count])) {
+		if (!ip_network_parse(span_str(*texts), &id->proxies[id->proxy_count])) {
 			err_set(err, "trusted proxy \"%s\" is no address or network; write 192.0.2.7, 10.0.0.0/8 or fd00::/8", *texts);
 			return -EINVAL;
 		}
@@ -421,10 +421,10 @@ static void keep_forwarded(struct identity_reader *reader, struct span value, bo
 	reader->forwarded[reader->forwarded_count++] = value;
 }
 
-static bool is_trusted(const struct identity *id, const struct address *a)
+static bool is_trusted(const struct identity *id, const struct ip_address *a)
 {
 	for (size_t i = 0; i < id->proxy_count; i++)
-		if (network_has(&id->proxies[i], a))
+		if (ip_network_has(&id->proxies[i], a))
 			return true;
 	return false;
 }
@@ -459,7 +459,7 @@ static struct span forwarded_for(struct span element)
 
 /* From the right, for as long as the one who said it is a trusted proxy. An element that is no address ("unknown", an obfuscated name) ends
  * the walk without a client: counting the proxy instead would make many people one. */
-static bool find_client(const struct identity *id, const struct identity_reader *reader, struct address *client)
+static bool find_client(const struct identity *id, const struct identity_reader *reader, struct ip_address *client)
 {
 	for (size_t i = reader->forwarded_count; i-- > 0;) {
 		struct span list = reader->forwarded[i];
@@ -467,7 +467,7 @@ static bool find_client(const struct identity *id, const struct identity_reader 
 		while (is_trusted(id, client) && take_last(&list, &element)) {
 			if (element.len == 0)
 				continue;
-			if (!address_parse(reader->is_rfc7239 ? forwarded_for(element) : element, client))
+			if (!ip_parse(reader->is_rfc7239 ? forwarded_for(element) : element, client))
 				return false;
 		}
 	}
@@ -493,8 +493,8 @@ void identity_on_header(const struct identity *id, struct identity_reader *reade
 
 void identity_finish(const struct identity *id, struct identity_reader *reader, const uint8_t address[16])
 {
-	static const struct address none;
-	struct address client;
+	static const struct ip_address none;
+	struct ip_address client;
 	memcpy(client.bytes, address, sizeof client.bytes);
 	if (memcmp(&client, &none, sizeof client) != 0 && find_client(id, reader, &client))
 		set_hash(id, &reader->who, IDENTITY_ADDRESS, client.bytes, sizeof client.bytes);
@@ -502,9 +502,9 @@ void identity_finish(const struct identity *id, struct identity_reader *reader, 
 
 void identity_from_log(const struct identity *id, struct span address, struct span user, struct identities *ret_who)
 {
-	struct address client;
+	struct ip_address client;
 	*ret_who = (struct identities){0};
-	if (address_parse(address, &client))
+	if (ip_parse(address, &client))
 		set_hash(id, ret_who, IDENTITY_ADDRESS, client.bytes, sizeof client.bytes);
 	if (user.len > 0 && !span_equal(user, span_str("-")))
 		set_hash(id, ret_who, IDENTITY_ACCOUNT, user.data, user.len);

@@ -1,8 +1,8 @@
 /* Header fields, one a line: "name: value". What they give is a mask of known kinds, and the same again for the same fields. */
 #include <stdlib.h>
 
-#include "agent/address.h"
 #include "agent/identity.h"
+#include "agent/ip.h"
 #include "agent/token.h"
 
 static void check(bool holds)
@@ -49,9 +49,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct span rest = text;
 	struct span address = span_cut(&rest, '\n');
 	identity_from_log(identity, address, rest, &log);
-	struct network network;
-	if (network_parse(address, &network))
-		check(network_has(&network, &network.base));
+	struct ip_network network;
+	if (ip_network_parse(address, &network))
+		check(ip_network_has(&network, &network.base));
 	struct token_buffer buffer;
 	struct span subject;
 	if (token_subject(text, &buffer, &subject))

@@ -9,8 +9,8 @@
 
 #include <cmocka.h>
 
-#include "agent/address.h"
 #include "agent/identity.h"
+#include "agent/ip.h"
 #include "agent/token.h"
 
 #define COUNT(rows) (sizeof(rows) / sizeof(rows)[0])
@@ -38,9 +38,9 @@ static int tear_down(void **state)
 static struct identities ask(const struct identity *from, const char *address, const char *text)
 {
 	struct identity_reader reader = {0};
-	struct address remote;
+	struct ip_address remote;
 	struct span lines = span_str(text);
-	assert_true(address_parse(span_str(address), &remote));
+	assert_true(ip_parse(span_str(address), &remote));
 	while (lines.len > 0) {
 		struct span value = span_cut(&lines, '\n');
 		struct span name = span_cut(&value, ':');

@@ -1,4 +1,4 @@
-#include "agent/address.h"
+#include "agent/ip.h"
 
 #include <arpa/inet.h>
 #include <string.h>
@@ -23,9 +23,9 @@ static bool is_port(struct span text)
 	return true;
 }
 
-static bool parse_v4(struct span text, struct address *ret)
+static bool parse_v4(struct span text, struct ip_address *ret)
 {
-	struct address a = {.bytes = {[10] = 0xff, [11] = 0xff}};
+	struct ip_address a = {.bytes = {[10] = 0xff, [11] = 0xff}};
 	struct span rest = text;
 	struct span host = span_cut(&rest, ':');
 	if (host.len < text.len && !is_port(rest))
@@ -36,7 +36,7 @@ static bool parse_v4(struct span text, struct address *ret)
 	return true;
 }
 
-static bool parse_v6(struct span text, struct address *ret)
+static bool parse_v6(struct span text, struct ip_address *ret)
 {
 	if (text.data[0] == '[') {
 		struct span rest = span_from(text, 1);
@@ -49,9 +49,9 @@ static bool parse_v6(struct span text, struct address *ret)
 	return parse_family(AF_INET6, span_cut(&text, '%'), ret->bytes);
 }
 
-bool address_parse(struct span text, struct address *ret)
+bool ip_parse(struct span text, struct ip_address *ret)
 {
-	struct address a;
+	struct ip_address a;
 	if (text.len == 0)
 		return false;
 	/* A dot before any colon is IPv4; "::ffff:192.0.2.1" has its colons first. */
@@ -71,12 +71,12 @@ static bool has_prefix(const uint8_t a[16], const uint8_t b[16], unsigned bits)
 	return bits % 8 == 0 || ((a[bits / 8] ^ b[bits / 8]) >> (8 - bits % 8)) == 0;
 }
 
-bool network_parse(struct span text, struct network *ret)
+bool ip_network_parse(struct span text, struct ip_network *ret)
 {
 	struct span bits_text = text;
 	struct span base_text = span_cut(&bits_text, '/');
-	struct network n = {.bits = 128};
-	if (!address_parse(base_text, &n.base))
+	struct ip_network n = {.bits = 128};
+	if (!ip_parse(base_text, &n.base))
 		return false;
 	if (base_text.len < text.len) {
 		unsigned bits = 0;
@@ -96,7 +96,7 @@ bool network_parse(struct span text, struct network *ret)
 	return true;
 }
 
-bool network_has(const struct network *n, const struct address *a)
+bool ip_network_has(const struct ip_network *n, const struct ip_address *a)
 {
 	return has_prefix(n->base.bytes, a->bytes, n->bits);
 }

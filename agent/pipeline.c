@@ -98,13 +98,6 @@ void pipeline_done(struct pipeline *p)
 	*p = (struct pipeline){0};
 }
 
-void pipeline_on_exchange(void *pipeline, const struct exchange *exchange)
-{
-	struct pipeline *p = pipeline;
-	if (windows_add(p->windows, exchange) < 0)
-		p->refused++;
-}
-
 int pipeline_save_templates(struct pipeline *p, struct err *err)
 {
 	struct buf bytes;

@@ -22,7 +22,6 @@ struct pipeline {
 	struct templates *templates;
 	struct windows *windows;
 	char *templates_path;
-	uint64_t refused; /* exchanges that no window had room for; sources that can wait are told instead */
 };
 
 /* Reads the fleet key (makes one on the first start) and the templates that an earlier run learnt under `state_dir`. A template file that cannot
@@ -30,9 +29,6 @@ struct pipeline {
 int pipeline_init(struct pipeline *p, const struct agent_settings *settings, const char *state_dir, uint32_t span_ms,
 		  struct err *ret_warning, struct err *err);
 void pipeline_done(struct pipeline *p);
-
-/* on_exchange_fn for probes: what does not fit is counted as refused. */
-void pipeline_on_exchange(void *pipeline, const struct exchange *exchange);
 
 /* Writes the learnt templates beside the old file and renames: a crash leaves one of the two. */
 int pipeline_save_templates(struct pipeline *p, struct err *err);

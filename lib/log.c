@@ -17,12 +17,12 @@ void log_open(const char *program, enum log_level level)
 static const char *level_word(enum log_level level)
 {
 	switch (level) {
-	case LOG_LEVEL_ERROR: return "error";
-	case LOG_LEVEL_WARN: return "warning";
-	case LOG_LEVEL_INFO: return "info";
-	case LOG_LEVEL_DEBUG: return "debug";
+	case LOG_LEVEL_ERROR: return " error";
+	case LOG_LEVEL_WARN: return " warning";
+	case LOG_LEVEL_INFO: return "";
+	case LOG_LEVEL_DEBUG: return " debug";
 	}
-	return "?";
+	return "";
 }
 
 void log_line(enum log_level level, const char *format, ...)
@@ -45,5 +45,5 @@ void log_line(enum log_level level, const char *format, ...)
 	clock_gettime(CLOCK_REALTIME, &now);
 	gmtime_r(&now.tv_sec, &utc);
 	strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%S", &utc);
-	fprintf(stderr, "%s.%03ldZ %s %s: %s\n", stamp, now.tv_nsec / 1000000, log_program, level_word(level), text);
+	fprintf(stderr, "%s.%03ldZ %s%s: %s\n", stamp, now.tv_nsec / 1000000, log_program, level_word(level), text);
 }

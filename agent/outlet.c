@@ -32,11 +32,12 @@ static int open_spool(struct outlet *o, const struct agent_settings *s, const ch
 	return r < 0 ? r : spool_open(dir, span_str(s->agent), &limits, &o->spool, err);
 }
 
-static int start_uplink(struct outlet *o, uv_loop_t *loop, const struct agent_settings *s, struct err *err)
+static int start_uplink(struct outlet *o, uv_loop_t *loop, const struct agent_settings *s, const char *state_dir, struct err *err)
 {
-	char host[ADDRESS_HOST_MAX];
+	char host[ADDRESS_HOST_MAX], rejected[4096];
 	struct utsname name = {0};
 	uname(&name);
+	snprintf(rejected, sizeof rejected, "%s/rejected", state_dir);
 	struct uplink_options options = {.loop = loop,
 					 .spool = o->spool,
 					 .agent = s->agent,
@@ -44,7 +45,8 @@ static int start_uplink(struct outlet *o, uv_loop_t *loop, const struct agent_se
 					 .files = {.authority = s->ca, .certificate = s->certificate, .key = s->key},
 					 .version = TOCSIN_VERSION,
 					 .kernel = name.release,
-					 .started_ms = clock_wall_ms()};
+					 .started_ms = clock_wall_ms(),
+					 .rejected_dir = rejected};
 	int r = address_split(s->collector, host, &options.port, err);
 	return r < 0 ? r : uplink_start(&options, &o->uplink, err);
 }
@@ -58,7 +60,7 @@ int outlet_start(uv_loop_t *loop, const struct agent_settings *settings, const c
 	}
 	int r = open_spool(o, settings, state_dir, err);
 	if (r == 0)
-		r = start_uplink(o, loop, settings, err);
+		r = start_uplink(o, loop, settings, state_dir, err);
 	if (r < 0) {
 		spool_close(o->spool);
 		free(o);

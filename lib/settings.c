@@ -127,7 +127,7 @@ struct document {
 /* Bytes from `from` to the end of its line, the newline included. */
 static size_t line_end(const struct buf *b, size_t from)
 {
-	const uint8_t *at = memchr(b->data + from, '\n', b->len - from);
+	const uint8_t *at = from < b->len ? memchr(b->data + from, '\n', b->len - from) : NULL;
 	return at ? (size_t)(at - b->data) + 1 : b->len;
 }
 

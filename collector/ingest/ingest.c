@@ -351,14 +351,19 @@ static void fail_item(struct item *item, int result, const char *text)
 }
 
 /* Merges a run of sealed items. A sequence that cannot be next ends its own stream only: the rest of the run goes on without it. */
-static int write_sealed(struct ingest *in, struct item **items, size_t count)
+static void write_sealed(struct ingest *in, struct item **items, size_t count)
 {
 	struct store_delivery *deliveries = calloc(count, sizeof *deliveries);
 	struct item **order = calloc(count, sizeof *order);
 	struct err err = {0};
-	int r = deliveries && order ? 0 : -ENOMEM;
+	int r = 0;
 	size_t from = 0, ready = 0;
-	for (size_t i = 0; r == 0 && i < count; i++) {
+	if (!deliveries || !order) {
+		for (size_t i = 0; i < count; i++)
+			fail_item(items[i], -ENOMEM, "the collector is out of memory");
+		goto out;
+	}
+	for (size_t i = 0; i < count; i++) {
 		const struct item *item = items[i];
 		if (item->result < 0)
 			continue;
@@ -397,11 +402,9 @@ static int write_sealed(struct ingest *in, struct item **items, size_t count)
 	}
 	for (size_t i = from; r < 0 && i < ready; i++)
 		fail_item(order[i], r, err.text);
-	for (size_t i = 0; r == -ENOMEM && !order && i < count; i++)
-		fail_item(items[i], r, "the collector is out of memory");
+out:
 	free(deliveries);
 	free(order);
-	return r;
 }
 
 static void decode(struct item *item)
@@ -449,14 +452,14 @@ static void run_work(uv_work_t *work)
 	struct item **items = calloc(in->taken_count + 1, sizeof *items);
 	size_t count = 0;
 	for (struct item *item = in->taken; item; item = item->next) {
-		if (items)
-			items[count++] = item;
-		else
+		if (!items) {
 			fail_item(item, -ENOMEM, "the collector is out of memory");
-		if (items)
-			decode(item);
+			continue;
+		}
+		decode(item);
+		items[count++] = item;
 	}
-	for (size_t i = 0; i < count;) {
+	for (size_t i = 0; items && i < count;) {
 		size_t run = i;
 		while (run < count && items[run]->kind == ITEM_SEALED)
 			run++;

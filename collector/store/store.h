@@ -4,7 +4,9 @@
  * time. Owns tables and transactions; SQL is seen by the store's files only. Times are Unix milliseconds; a "day" is a day of the
  * configured UTC offset (Asia/Shanghai by default). Strings handed to row callbacks are valid during the call only.
  *
- * Errors: negative errno; -EIO with a sentence in `err` for whatever the database said. */
+ * Errors: negative errno with a sentence in `err`: -ENOSPC when the disk is full, -EBUSY when somebody else holds the database for seconds, -EIO for
+ * whatever else it said. After any of them the handle goes on as soon as the cause has gone. A row callback may call the store, but not the
+ * function that is calling it. */
 #ifndef TOCSIN_COLLECTOR_STORE_H
 #define TOCSIN_COLLECTOR_STORE_H
 
@@ -42,7 +44,7 @@ struct store_delivery {
 
 /* Merges deliveries in order, in one transaction, by (agent, epoch, sequence): what is already merged is dropped, and the sequences are
  * advanced in the same transaction. When it returns 0 everything is durable and may be acknowledged. A delivery past the next expected
- * sequence ends the run with -ESTALE: `ret_done` tells how many were taken. */
+ * sequence ends the run with -ESTALE: `ret_done` tells how many were taken, and those are durable. After any other error none is. */
 int store_merge(struct store *s, const struct store_delivery *deliveries, size_t count, size_t *ret_done, struct err *err);
 /* A stream begins: remembers the agent, returns the sequence up to which the store has merged for this epoch. When the agent's oldest
  * record lies past that, the hole is declared as lost and skipped. */
@@ -105,7 +107,8 @@ struct store_users_row {
 	uint64_t requests_all; /* of the service that day: their ratio is the kind's coverage */
 };
 typedef int (*on_store_users)(void *ctx, const struct store_users_row *row);
-/* Distinct users a day of one service, oldest first, days from..to inclusive ("" for open ends). */
+/* Distinct users a day of one service, oldest first, days from..to inclusive ("" for open ends). Sketches of different fleet keys never merge: of
+ * several keys the largest is reported. */
 int store_each_users(struct store *s, int64_t service_id, const char *from, const char *to, on_store_users each, void *ctx,
 		     struct err *err);
 /* The same merged over all those days: one row a kind, `day` is "total". */
@@ -117,6 +120,7 @@ struct store_hour_row {
 	uint64_t count[STATUS_CLASSES];
 };
 typedef int (*on_store_hour)(void *ctx, const struct store_hour_row *row);
+/* Hours from..to, the latter excluded, that have any request. */
 int store_each_hour(struct store *s, int64_t service_id, int64_t from_ms, int64_t to_ms, on_store_hour each, void *ctx, struct err *err);
 
 struct store_agent_row {
@@ -128,8 +132,9 @@ struct store_agent_row {
 	int64_t first_seen_ms;
 	int64_t last_seen_ms; /* last message received */
 	bool connected;
-	uint64_t lost_records; /* sequences declared lost */
-	struct ledger ledger;  /* summed over its sources and all time; `source` empty */
+	uint64_t lost_records;     /* sequences declared lost */
+	uint64_t sketches_refused; /* parts that were no sketch: the batch around them counted */
+	struct ledger ledger;      /* summed over its sources and all time; `source` empty */
 	uint64_t sources;
 };
 typedef int (*on_store_agent)(void *ctx, const struct store_agent_row *row);
@@ -183,8 +188,11 @@ struct store_trigger {
 	const char *reason; /* one English sentence */
 	const char *reason_zh;
 	const char *evidence; /* JSON object */
+	int64_t closed_ms;    /* filled on reading; 0 and NULL while it is open */
+	const char *closed_why;
 };
-/* Inserts, or refreshes functions, reason and evidence of the open trigger with the same key. `ret_new` tells which. */
+/* Inserts, or refreshes the open trigger with the same key: its functions, occurrence, deadline and reason at once, its evidence at most once a
+ * minute. An occurrence that was dismissed, or a notice's that was closed, stays so. `ret_new` is true when it was inserted. */
 int store_raise(struct store *s, const struct store_trigger *t, int64_t *ret_id, bool *ret_new, struct err *err);
 int store_close_trigger(struct store *s, int64_t id, enum trigger_state state, int64_t now_ms, const char *why, struct err *err);
 typedef int (*on_store_trigger)(void *ctx, const struct store_trigger *row);

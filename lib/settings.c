@@ -181,9 +181,13 @@ static int read_file(struct document *d, const char *file, struct err *err)
 		err_at(err, file, 0, "is larger than %d bytes: that is no settings file", SETTINGS_FILE_MAX);
 	else if (r < 0)
 		err_at(err, file, 0, "cannot be read: %s", strerror(-r));
-	else if (memchr(d->text.data ? d->text.data : (uint8_t *)"", 0, d->text.len))
-		err_at(err, file, 0, "holds NUL bytes: that is no YAML file"), r = -EINVAL;
-	if (r == 0 && d->text.len > 0 && d->text.data[d->text.len - 1] != '\n')
+	if (r < 0 || d->text.len == 0)
+		return r;
+	if (memchr(d->text.data, 0, d->text.len)) {
+		err_at(err, file, 0, "holds NUL bytes: that is no YAML file");
+		return -EINVAL;
+	}
+	if (d->text.data[d->text.len - 1] != '\n')
 		r = buf_append_byte(&d->text, '\n');
 	for (size_t i = 0; r == 0 && i < d->text.len; i++)
 		d->file_lines += d->text.data[i] == '\n';

@@ -70,9 +70,11 @@ struct ingest {
 	struct tls_context *tls;
 	struct grpc_server *server;
 	struct stream *streams;
-	struct item *first, **last; /* in line */
-	struct item *taken;         /* with the writer */
+	struct item *first, **last;                  /* in line */
+	struct item *taken[INGEST_COMMIT_ITEMS_MAX]; /* with the writer, in order */
 	size_t taken_count;
+	struct item *run[INGEST_COMMIT_ITEMS_MAX]; /* the writer's: those of them that are merged together */
+	struct store_delivery deliveries[INGEST_COMMIT_ITEMS_MAX];
 	uv_async_t wake;
 	uv_work_t work;
 	bool working, stopping, server_gone, wake_closed;
@@ -353,16 +355,11 @@ static void fail_item(struct item *item, int result, const char *text)
 /* Merges a run of sealed items. A sequence that cannot be next ends its own stream only: the rest of the run goes on without it. */
 static void write_sealed(struct ingest *in, struct item **items, size_t count)
 {
-	struct store_delivery *deliveries = calloc(count, sizeof *deliveries);
-	struct item **order = calloc(count, sizeof *order);
+	struct item **order = in->run;
+	struct store_delivery *deliveries = in->deliveries;
 	struct err err = {0};
 	int r = 0;
 	size_t from = 0, ready = 0;
-	if (!deliveries || !order) {
-		for (size_t i = 0; i < count; i++)
-			fail_item(items[i], -ENOMEM, "the collector is out of memory");
-		goto out;
-	}
 	for (size_t i = 0; i < count; i++) {
 		const struct item *item = items[i];
 		if (item->result < 0)
@@ -402,9 +399,6 @@ static void write_sealed(struct ingest *in, struct item **items, size_t count)
 	}
 	for (size_t i = from; r < 0 && i < ready; i++)
 		fail_item(order[i], r, err.text);
-out:
-	free(deliveries);
-	free(order);
 }
 
 static void decode(struct item *item)
@@ -449,27 +443,18 @@ static void end_job(struct ingest *in, struct job *job, int result)
 static void run_work(uv_work_t *work)
 {
 	struct ingest *in = work->data;
-	struct item **items = calloc(in->taken_count + 1, sizeof *items);
-	size_t count = 0;
-	for (struct item *item = in->taken; item; item = item->next) {
-		if (!items) {
-			fail_item(item, -ENOMEM, "the collector is out of memory");
-			continue;
-		}
-		decode(item);
-		items[count++] = item;
-	}
-	for (size_t i = 0; items && i < count;) {
+	for (size_t i = 0; i < in->taken_count; i++)
+		decode(in->taken[i]);
+	for (size_t i = 0; i < in->taken_count;) {
 		size_t run = i;
-		while (run < count && items[run]->kind == ITEM_SEALED)
+		while (run < in->taken_count && in->taken[run]->kind == ITEM_SEALED)
 			run++;
 		if (run > i)
-			write_sealed(in, items + i, run - i);
+			write_sealed(in, in->taken + i, run - i);
 		else
-			write_item(in, items[run++]);
+			write_item(in, in->taken[run++]);
 		i = run;
 	}
-	free(items);
 	struct job *job;
 	struct job *finished = NULL;
 	while ((job = next_job(in))) {
@@ -534,16 +519,12 @@ static void on_work_done(uv_work_t *work, int status)
 {
 	struct ingest *in = work->data;
 	(void)status;
-	struct item *item = in->taken;
-	in->taken = NULL;
-	in->working = false;
 	in->stats.commits++;
 	in->stats.windows = in->writer_windows;
-	while (item) {
-		struct item *next = item->next;
-		end_item(in, item);
-		item = next;
-	}
+	/* Still `working` while items end: one that puts a goodbye in line must not start new work in the middle of these. */
+	for (size_t i = 0; i < in->taken_count; i++)
+		end_item(in, in->taken[i]);
+	in->working = false;
 	for (struct stream *s = in->streams; s; s = s->next) {
 		send_receipt(s);
 		end_when_done(s);
@@ -564,23 +545,17 @@ static void start_work(struct ingest *in)
 	pthread_mutex_unlock(&in->lock);
 	if (in->working || (!in->first && !jobs))
 		return;
-	size_t count = 0, bytes = 0;
-	struct item **cut = &in->first;
-	while (*cut && count < INGEST_COMMIT_ITEMS_MAX && (count == 0 || bytes + (*cut)->len <= INGEST_COMMIT_BYTES_MAX)) {
-		bytes += (*cut)->len;
-		count++;
-		cut = &(*cut)->next;
+	size_t bytes = 0;
+	in->taken_count = 0;
+	while (in->first && in->taken_count < INGEST_COMMIT_ITEMS_MAX &&
+	       (in->taken_count == 0 || bytes + in->first->len <= INGEST_COMMIT_BYTES_MAX)) {
+		struct item *item = in->first;
+		bytes += item->len;
+		in->taken[in->taken_count++] = item;
+		in->first = item->next;
 	}
-	struct item *rest = *cut;
-	*cut = NULL;
-	in->taken = in->first;
-	in->taken_count = count;
-	in->first = rest;
-	if (!rest)
+	if (!in->first)
 		in->last = &in->first;
-	else
-		for (in->last = &in->first; *in->last;)
-			in->last = &(*in->last)->next;
 	in->working = true;
 	in->work.data = in;
 	uv_queue_work(in->options.loop, &in->work, run_work, on_work_done);

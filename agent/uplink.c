@@ -497,7 +497,10 @@ int uplink_start(const struct uplink_options *options, struct uplink **ret, stru
 		u->options.backoff_first_ms = UPLINK_BACKOFF_FIRST_MS;
 	buf_init(&u->payload, RECORD_BYTES_MAX);
 	buf_init(&u->message, GRPC_MESSAGE_MAX);
-	int r = copy_strings(&u->options) ? tls_context_new(TLS_CLIENT, &u->options.files, &u->tls, err) : -ENOMEM;
+	int r = -ENOMEM;
+	err_set(err, "out of memory");
+	if (copy_strings(&u->options))
+		r = tls_context_new(TLS_CLIENT, &u->options.files, &u->tls, err);
 	if (r < 0) {
 		uplink_free(u);
 		return r;

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include <netinet/in.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -580,6 +581,33 @@ static void what_a_full_ring_loses_is_counted_and_leaves_holes(void **state)
 	close(listener);
 }
 
+static bool is_readable(int fd, int timeout_ms)
+{
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+	return poll(&p, 1, timeout_ms) == 1;
+}
+
+static void the_reader_is_woken_past_a_quarter_of_the_ring_and_not_before(void **state)
+{
+	struct bench *b = *state;
+	uint16_t port;
+	int listener = rig_listen(&b->rig, AF_INET, false, &port);
+	rig_attach(&b->rig, HTTP_PROBE_RING_MIN, NULL, 0);
+	struct talk t = talk_open(listener, AF_INET, port);
+	/* 264 bytes a record: 15 lie below a quarter of 16 KiB, 16 above. */
+	for (int i = 0; i < 7; i++) {
+		say(t.client, t.server, GET("/t/1"));
+		say(t.server, t.client, OK);
+	}
+	say(t.client, t.server, GET("/t/1"));
+	assert_false(is_readable(http_probe_fd(b->rig.probe), 0));
+	say(t.server, t.client, OK);
+	assert_true(is_readable(http_probe_fd(b->rig.probe), 20000));
+	assert_answered(&b->rig, 8);
+	talk_close(&t);
+	close(listener);
+}
+
 static void a_ring_of_a_wrong_size_is_refused_with_a_sentence(void **state)
 {
 	struct bench *b = *state;
@@ -628,6 +656,7 @@ int main(void)
 		attached(our_own_listener_is_left_out),
 		attached(ports_that_were_not_asked_for_are_left_out),
 		attached(what_a_full_ring_loses_is_counted_and_leaves_holes),
+		attached(the_reader_is_woken_past_a_quarter_of_the_ring_and_not_before),
 		attached(a_ring_of_a_wrong_size_is_refused_with_a_sentence),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

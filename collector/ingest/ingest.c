@@ -462,7 +462,7 @@ static void run_work(uv_work_t *work)
 		job->next = finished;
 		finished = job;
 	}
-	in->options.on_committed(in->options.ctx, in->options.store);
+	in->options.on_committed(in->options.ctx, in->options.store, finished != NULL);
 	/* Told only now: whoever wrote a notice and reads the triggers next must find its trigger. */
 	while ((job = finished)) {
 		finished = job->next;

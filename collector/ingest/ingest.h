@@ -6,6 +6,7 @@
 #ifndef TOCSIN_COLLECTOR_INGEST_H
 #define TOCSIN_COLLECTOR_INGEST_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <uv.h>
@@ -29,8 +30,8 @@ struct ingest_options {
 	uint16_t port; /* 0: any free one */
 	struct tls_files files;
 	struct store *store;
-	/* On the writer's thread, after each commit: the place to judge. */
-	void (*on_committed)(void *ctx, struct store *store);
+	/* On the writer's thread, after each commit: the place to judge. `wrote`: the API wrote something, and waits until this returns. */
+	void (*on_committed)(void *ctx, struct store *store, bool wrote);
 	void *ctx;
 };
 

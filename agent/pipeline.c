@@ -75,6 +75,7 @@ int pipeline_init(struct pipeline *p, const struct agent_settings *settings, con
 	p->templates = templates_new(&templates);
 	if (!p->workloads || !p->templates || asprintf(&p->templates_path, "%s/templates", state_dir) < 0)
 		goto no_memory;
+	templates_name_workloads(p->templates, p->workloads);
 	load_templates(p, ret_warning);
 	p->windows = windows_new(&windows, p->templates, p->workloads, identity_key_id(p->identity));
 	if (!p->windows)

@@ -94,15 +94,12 @@ static int enroll(const struct command_line *line, const char *state)
 static void on_trigger(void *ctx, const struct store_trigger *t, bool is_new)
 {
 	struct collector *c = ctx;
-	char json[256];
-	snprintf(json, sizeof json, "{\"id\":%" PRId64 ",\"clause\":\"%s\",\"state\":\"%s\"}", t->id, t->clause,
-		 is_new ? "confirmed" : "closed");
 	if (is_new)
 		log_warn("trigger %s raised: %s", t->clause, t->reason);
 	else
 		log_info("trigger %s closed: %s", t->clause, t->key);
 	if (c->api)
-		api_publish(c->api, is_new ? "trigger" : "trigger-closed", json);
+		api_publish_trigger(c->api, t);
 }
 
 /* Judging reads every service's endpoints. It takes a tenth of the writer's time at most: a commit that comes too early is judged with the next one,

@@ -1,8 +1,6 @@
 #include "collector/api/http.h"
 
-#include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <microhttpd.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -10,13 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "collector/api/routes.h"
 #include "collector/api/static.h"
 #include "lib/buf.h"
 #include "lib/clock.h"
+#include "lib/file.h"
 #include "lib/log.h"
 
 enum { PEM_BYTES_MAX = 1 << 20, BODY_IGNORED_MAX = 4 << 20, EVENT_BLOCK_BYTES = 4096 };
@@ -401,24 +399,14 @@ __attribute__((format(printf, 2, 0))) static void on_log(void *ctx, const char *
 
 /* ---- start and stop ---- */
 
+/* libmicrohttpd wants its PEM as a terminated text. */
 static int read_pem(const char *path, struct buf *out, struct err *err)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		goto fail;
-	ssize_t n = 1;
-	while (n > 0 && buf_reserve(out, 4096) == 0) {
-		n = read(fd, out->data + out->len, 4096);
-		out->len += n > 0 ? (size_t)n : 0;
+	int r = file_read(path, out, err);
+	if (r == 0 && buf_append_byte(out, '\0') < 0) {
+		err_at(err, path, 0, "is larger than %d bytes", PEM_BYTES_MAX);
+		r = -EFBIG;
 	}
-	int error = n < 0 ? errno : n > 0 ? EFBIG : 0;
-	close(fd);
-	errno = error;
-	if (error == 0 && buf_append_byte(out, '\0') == 0)
-		return 0;
-fail:;
-	int r = errno ? -errno : -ENOMEM;
-	err_at(err, path, 0, "cannot be read: %s", strerror(-r));
 	return r;
 }
 

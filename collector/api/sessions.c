@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lib/file.h"
+
 enum { SECRET_BYTES = 16, HASH_BYTES = crypto_generichash_BYTES, TOKEN_FILE_BYTES_MAX = 128 };
 
 /* A login code or a session: an empty slot has expires_ms 0. */
@@ -105,26 +107,6 @@ static int read_token(int fd, const char *path, char out[TOKEN_FILE_BYTES_MAX], 
 	return 0;
 }
 
-/* Written aside and renamed: a crash leaves the old file or the new one, never half a token. */
-static int write_token(const char *dir, const char *path, const char *token, struct err *err)
-{
-	char aside[4096];
-	if (snprintf(aside, sizeof aside, "%s/.api.token.new", dir) >= (int)sizeof aside)
-		return -ENAMETOOLONG;
-	unlink(aside);
-	int fd = open(aside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd < 0)
-		goto fail;
-	bool written = dprintf(fd, "%s\n", token) > 0 && fsync(fd) == 0;
-	if (close(fd) < 0 || !written || rename(aside, path) < 0)
-		goto fail;
-	return 0;
-fail:;
-	int r = -errno;
-	err_at(err, path, 0, "cannot be written: %s", strerror(-r));
-	return r;
-}
-
 static int load_token(struct sessions *s, const char *dir, struct err *err)
 {
 	char path[4096], token[TOKEN_FILE_BYTES_MAX];
@@ -139,7 +121,10 @@ static int load_token(struct sessions *s, const char *dir, struct err *err)
 		close(fd);
 	} else if (errno == ENOENT) {
 		make_secret(token);
-		r = write_token(dir, path, token, err);
+		size_t len = strlen(token);
+		token[len] = '\n';
+		r = file_write(path, span_make(token, len + 1), 0600, err);
+		token[len] = '\0';
 	} else {
 		r = -errno;
 		err_at(err, path, 0, "%s", strerror(-r));

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "collector/ctl/table.h"
 
@@ -77,13 +78,17 @@ static void number_cell(struct table *t, const json_t *row, const char *key)
 	table_cell(t, json_is_integer(json_object_get(row, key)) ? cell : "");
 }
 
-/* "2026-11-23 08:00Z": nobody reads milliseconds in a table. */
+/* Without seconds, and in the law's own time, so that a moment and a due date beside it mean the same days. */
 static void time_cell(struct table *t, const json_t *row, const char *key)
 {
-	char cell[32];
-	const char *time = text(row, key);
-	snprintf(cell, sizeof cell, "%.10s %.5sZ", time, strlen(time) > 16 ? time + 11 : "");
-	table_cell(t, *time ? cell : "-");
+	char cell[48] = "-";
+	struct tm tm = {0};
+	if (strptime(text(row, key), "%Y-%m-%dT%H:%M:%S", &tm)) {
+		time_t shanghai = timegm(&tm) + 8 * 3600;
+		gmtime_r(&shanghai, &tm);
+		strftime(cell, sizeof cell, "%Y-%m-%d %H:%M+08", &tm);
+	}
+	table_cell(t, cell);
 }
 
 static void share_cell(struct table *t, const json_t *row, const char *key)

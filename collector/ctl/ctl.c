@@ -83,6 +83,10 @@ static int take_option(struct line *line, int argc, char **argv, int i, struct e
 		err_set(err, "there is no option %s", argv[i]);
 		return -EINVAL;
 	}
+	if (value && !takes_value(entry)) {
+		err_set(err, "--%.*s takes no value", (int)entry.len, entry.data);
+		return -EINVAL;
+	}
 	if (value)
 		*value++ = '\0';
 	else if (takes_value(entry))

@@ -125,12 +125,12 @@ static int make_tap(struct tap *tap, const struct tap_rule *rule, struct workloa
 {
 	tap->format = log_format_find(span_str(rule->format));
 	if (!tap->format) {
-		err_set(err, "tap %s: no log format is called \"%s\"; the first one is \"%s\"", rule->path, rule->format,
+		err_set(err, "tap %.100s: no log format is called \"%.100s\"; the first one is \"%s\"", rule->path, rule->format,
 			log_formats[0].name);
 		return -EINVAL;
 	}
 	if (!rule->path[0] || strlen(rule->path) > NAME_BYTES_MAX || strlen(rule->workload) > NAME_BYTES_MAX) {
-		err_set(err, "tap %s: path and workload have between 1 and %d bytes", rule->path, NAME_BYTES_MAX);
+		err_set(err, "tap %.100s: path and workload have between 1 and %d bytes", rule->path, NAME_BYTES_MAX);
 		return -EINVAL;
 	}
 	tap->path = strdup(rule->path);

@@ -484,7 +484,7 @@ static void rotations_that_go_on_hold_one_old_file(void **state)
 		snprintf(text, sizeof text, "%d\n", i);
 		append("log", text);
 		set_mtime("log", 1000 + i);
-		snprintf(want + strlen(want), sizeof want - strlen(want), "%d|", i);
+		snprintf(want + strlen(want), sizeof want - strlen(want), i < 19 ? "%d|" : "%d|end|", i);
 		if (i % 2)
 			sweep_and_read(t);
 		rename(in("log.1"), in("log.2"));
@@ -493,7 +493,6 @@ static void rotations_that_go_on_hold_one_old_file(void **state)
 	}
 	append("log", "end\n");
 	settle(t);
-	strcat(want, "end|");
 	expect(want);
 	assert_in_range(tail_files(t), 1, 2);
 	tail_free(t);

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "agent/commit.h"
 #include "proto/record.h"
@@ -50,7 +51,7 @@ static int make_taps(struct replay *r, const struct replay_input *input, struct 
 	return e;
 }
 
-/* A spool that never held a record, or whose newest one cannot be read, begins at the beginning. */
+/* A spool that never held a record: the files are read from their beginnings. */
 static int resume(struct replay *r, struct spool *spool, struct err *err)
 {
 	struct buf bytes;
@@ -58,6 +59,8 @@ static int resume(struct replay *r, struct spool *spool, struct err *err)
 	uint64_t sequence;
 	buf_init(&bytes, RECORD_BYTES_MAX);
 	int e = spool_read_last(spool, &bytes, &sequence);
+	if (e < 0 && e != -ENOENT)
+		err_set(err, "replay: the newest record of the spool cannot be read, so nobody knows what was counted: %s", strerror(-e));
 	if (e == 0)
 		e = record_decode(buf_span(&bytes), &last, err);
 	if (e == 0) {
@@ -122,6 +125,10 @@ int replay_step(struct replay *r, int64_t now_ms, struct err *err)
 	int more = r->all_read ? 0 : taps_poll(r->taps, STEP_BYTES);
 	r->all_read = more == 0;
 	int e = 0;
+	if (more < 0 && windows_empty(r->pipeline->windows)) { /* a commit would make no room */
+		err_set(err, "replay: no room to count a single line: raise memory_bytes");
+		return -ENOMEM;
+	}
 	if (more < 0 || bytes_read(r) - r->committed_bytes >= REPLAY_COMMIT_BYTES || (r->all_read && !windows_empty(r->pipeline->windows)))
 		e = commit(r, now_ms, err);
 	if (e < 0)

@@ -75,7 +75,7 @@ static int pack(const Tocsin__Spool__V1__Record *wire, struct buf *out)
 	if (size > RECORD_BYTES_MAX)
 		return -EMSGSIZE;
 	int r = buf_reserve(out, size);
-	if (r < 0)
+	if (r < 0 || size == 0) /* a record that says nothing takes no byte, and `out` may have none */
 		return r;
 	out->len += tocsin__spool__v1__record__pack(wire, out->data + out->len);
 	return 0;

@@ -113,9 +113,9 @@ static void on_gap(void *ctx, unsigned rule, const char *path, uint64_t bytes, c
 		return;
 	char text[512];
 	if (bytes > 0)
-		snprintf(text, sizeof text, "tap %s: %s; %" PRIu64 " bytes were not read and are counted as a gap", path, what, bytes);
+		snprintf(text, sizeof text, "%s: %s; %" PRIu64 " bytes were not read and are counted as a gap", path, what, bytes);
 	else
-		snprintf(text, sizeof text, "tap %s: %s", path, what);
+		snprintf(text, sizeof text, "%s: %s", path, what);
 	t->sink.on_notice(t->sink.ctx, text);
 }
 

@@ -410,8 +410,33 @@ static int read_pem(const char *path, struct buf *out, struct err *err)
 	return r;
 }
 
+/* The port that the kernel chose when 0 was asked for. */
+static uint16_t port_of(int fd)
+{
+	struct sockaddr_storage bound = {0};
+	socklen_t len = sizeof bound;
+	if (getsockname(fd, (struct sockaddr *)&bound, &len) < 0)
+		return 0;
+	return bound.ss_family == AF_INET6 ? ntohs(((struct sockaddr_in6 *)&bound)->sin6_port)
+					   : ntohs(((struct sockaddr_in *)&bound)->sin_port);
+}
+
+static int listen_at(const struct addrinfo *address)
+{
+	int one = 1;
+	int fd = socket(address->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) == 0 && bind(fd, address->ai_addr, address->ai_addrlen) == 0 &&
+	    listen(fd, SOMAXCONN) == 0)
+		return fd;
+	int r = -errno;
+	close(fd);
+	return r;
+}
+
 /* A socket of our own, so that "address already in use" is said in a sentence that helps. */
-static int listen_on(const struct api_options *o, uint16_t *ret_port, struct err *err)
+static int listen_on(const struct api_options *o, struct err *err)
 {
 	char port[8];
 	struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV}, *found;
@@ -421,23 +446,11 @@ static int listen_on(const struct api_options *o, uint16_t *ret_port, struct err
 		err_set(err, "the dashboard's address \"%s\": %s", o->host, gai_strerror(r));
 		return -EINVAL;
 	}
-	struct sockaddr_storage bound;
-	socklen_t len = sizeof bound;
-	int one = 1;
-	int fd = socket(found->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) < 0 || bind(fd, found->ai_addr, found->ai_addrlen) < 0 ||
-	    listen(fd, SOMAXCONN) < 0 || getsockname(fd, (struct sockaddr *)&bound, &len) < 0) {
-		r = -errno;
+	r = listen_at(found);
+	freeaddrinfo(found);
+	if (r < 0)
 		err_set(err, "cannot listen on %s port %s: %s%s", o->host, port, strerror(-r),
 			r == -EADDRINUSE ? "; another collector runs there, or choose another port" : "");
-		if (fd >= 0)
-			close(fd);
-	} else {
-		r = fd;
-		*ret_port = ntohs(bound.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&bound)->sin6_port
-							      : ((struct sockaddr_in *)&bound)->sin_port);
-	}
-	freeaddrinfo(found);
 	return r;
 }
 
@@ -454,7 +467,8 @@ static struct MHD_Daemon *start_daemon(struct http *http, int fd, const struct b
 		MHD_OPTION_URI_LOG_CALLBACK, on_target, http, MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_END);
 }
 
-static int start(struct http *http, struct err *err)
+/* Serves on `fd`, which the daemon then owns. */
+static int serve(struct http *http, int fd, struct err *err)
 {
 	const struct api_options *o = &http->env->options;
 	struct buf certificate, key;
@@ -463,16 +477,13 @@ static int start(struct http *http, struct err *err)
 	int r = read_pem(o->certificate_file, &certificate, err);
 	if (r == 0)
 		r = read_pem(o->key_file, &key, err);
-	int fd = r < 0 ? r : listen_on(o, &http->port, err);
-	if (fd >= 0) {
+	if (r == 0) {
+		http->port = port_of(fd);
 		http->daemon = start_daemon(http, fd, &certificate, &key);
-		r = http->daemon ? 0 : -EINVAL;
-		if (r < 0) {
-			close(fd);
+		if (!http->daemon) {
 			err_set(err, "HTTPS did not start with %s and %s: %s", o->certificate_file, o->key_file, http->complaint);
+			r = -EINVAL;
 		}
-	} else {
-		r = fd;
 	}
 	if (key.data)
 		explicit_bzero(key.data, key.len);
@@ -489,8 +500,11 @@ int http_start(struct env *env, struct http **ret, struct err *err)
 		return -ENOMEM;
 	}
 	http->env = env;
-	int r = start(http, err);
+	int fd = listen_on(&env->options, err);
+	int r = fd < 0 ? fd : serve(http, fd, err);
 	if (r < 0) {
+		if (fd >= 0)
+			close(fd);
 		free(http);
 		return r;
 	}

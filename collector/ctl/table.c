@@ -1,5 +1,6 @@
 #include "collector/ctl/table.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -115,6 +116,7 @@ static void print_cell(const struct table *t, size_t column, const char *text, s
 int table_print(const struct table *t, const char *none, FILE *out)
 {
 	size_t widths[TABLE_COLUMNS_MAX] = {0};
+	assert(t->columns > 0);
 	if (t->out_of_memory)
 		return -ENOMEM;
 	if (t->count == 0) {

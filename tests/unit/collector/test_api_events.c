@@ -11,7 +11,7 @@ struct watcher {
 
 static bool has_text(const struct watcher *w, const char *text)
 {
-	return memmem(w->got.data, w->got.len, text, strlen(text)) != NULL;
+	return w->got.len > 0 && memmem(w->got.data, w->got.len, text, strlen(text)) != NULL;
 }
 
 /* Runs all transfers until every one has received `text`. */

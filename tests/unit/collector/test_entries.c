@@ -109,7 +109,7 @@ static void texts_are_taken_up_to_their_ceilings(void **state)
 {
 	static const struct {
 		const char *before, *after;
-		int bytes;
+		size_t bytes;
 	} rows[] = {
 		{"{\"service\":\"f\",\"level\":\"national\",\"reference\":\"r\",\"received_on\":\"2026-11-20\",\"authority\":\"", "\"}",
 		 ENTRY_NAME_BYTES_MAX},
@@ -118,10 +118,10 @@ static void texts_are_taken_up_to_their_ceilings(void **state)
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-		for (int more = 0; more < 2; more++) {
+		for (size_t more = 0; more < 2; more++) {
 			char text[ENTRY_NOTE_BYTES_MAX + 2] = "", body[ENTRY_NOTE_BYTES_MAX + 512];
 			struct fault fault;
-			memset(text, 'x', (size_t)(rows[i].bytes + more));
+			memset(text, 'x', rows[i].bytes + more);
 			snprintf(body, sizeof body, "%s%s%s", rows[i].before, text, rows[i].after);
 			assert_int_equal(read_form(NOTICE, span_str(body), &fault), more ? -EINVAL : 0);
 		}

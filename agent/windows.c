@@ -91,12 +91,14 @@ static enum status_class class_of(uint16_t status)
 	return hundreds >= 1 && hundreds <= 5 ? (enum status_class)(STATUS_1XX + hundreds - 1) : STATUS_UNANSWERED;
 }
 
+/* A log can say any year: what may not travel is moved to the nearest time that may. */
+static int64_t known_time(int64_t time_ms)
+{
+	return time_ms < 0 ? 0 : time_ms >= TIME_MAX_MS ? TIME_MAX_MS - 1 : time_ms;
+}
+
 static int64_t start_of(const struct windows *w, int64_t time_ms)
 {
-	if (time_ms < 0)
-		time_ms = 0;
-	if (time_ms >= TIME_MAX_MS)
-		time_ms = TIME_MAX_MS - 1;
 	return time_ms - time_ms % w->span_ms;
 }
 
@@ -318,7 +320,7 @@ int windows_add(struct windows *w, const struct exchange *x)
 		return -ENOBUFS;
 
 	/* Templates learn from every exchange that they are asked about: ask only once it is sure to be counted, but for lack of memory. */
-	int64_t start_ms = start_of(w, x->time_ms);
+	int64_t time_ms = known_time(x->time_ms), start_ms = start_of(w, time_ms);
 	uint32_t scope, at;
 	int r = find_scope(t, w->workloads, start_ms, x->workload, templates_host(w->templates, x), &scope);
 	if (r < 0)
@@ -326,7 +328,6 @@ int windows_add(struct windows *w, const struct exchange *x)
 	if (t->scopes[scope].endpoints == SCOPE_ENDPOINTS_MAX)
 		return -ENOBUFS;
 	bool is_new = false;
-	int64_t time_ms = x->time_ms < start_ms ? start_ms : x->time_ms;
 	struct endpoint key = {.method = method_name(x->method),
 			       .template = templates_route(w->templates, x, &is_new),
 			       .content = x->content,
@@ -485,7 +486,7 @@ int windows_batch(struct windows *w, int64_t now_ms, const struct batch **ret_ba
 		place_sketches(w, sketches, t->scope_count);
 		size_t ledgers = lend_ledgers(w);
 		if (count == 0 && ledgers > 0)
-			windows[count++] = (struct window){.start_ms = start_of(w, now_ms), .span_ms = w->span_ms};
+			windows[count++] = (struct window){.start_ms = start_of(w, known_time(now_ms)), .span_ms = w->span_ms};
 		if (count > 0) {
 			windows[count - 1].ledger = w->ledger_copies;
 			windows[count - 1].ledger_count = ledgers;

@@ -37,7 +37,7 @@ let inFlight = 0;
 function visit() {
 	if (inFlight >= IN_FLIGHT_MAX) return;
 	const habit = (performance.now() - started < newAfterMs ? known : grown)(r);
-	const headers = { host: 'forum.example.test', 'user-agent': 'Mozilla/5.0 (demo)' };
+	const headers = { host: 'forum.example.com', 'user-agent': 'Mozilla/5.0 (demo)' };
 	if (habit.members || r() < SIGNED_IN) headers.cookie = `theme=dark; member=${memberName(memberOf(r, members))}`;
 	const body = habit.method === 'POST' ? 'text=hello' : undefined;
 	if (body) {

@@ -6,7 +6,7 @@ import { after, before, test } from 'node:test';
 import { World, request, until } from '../system/lib/harness.mjs';
 import { NARROW, WIDE, accessibilityFaults, openBrowser, screenshot } from './lib/browser.mjs';
 
-const HOST = 'forum.example.test';
+const HOST = 'forum.example.com';
 const MEMBERS = 30;
 
 let world, forum, collector, wire, origin, browser, page;

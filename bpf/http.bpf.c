@@ -33,6 +33,9 @@ enum {
 	EXTENSIONS_MAX = 4,
 };
 
+enum { REQUEST, ANSWER }; /* directions */
+enum { FLAG_FIN = 1, FLAG_RST = 2 };
+
 enum role {
 	ROLE_SERVER = 1,
 	ROLE_CLIENT, /* an outbound connection from a port on which somebody also listens */
@@ -62,7 +65,7 @@ struct piece {
 	__u32 offset; /* of the payload, from the start of the IP header */
 	__u32 len;
 	__u32 seq;
-	__u8 tcp_flags; /* FIN 1, SYN 2, RST 4 */
+	__u8 tcp_flags; /* FLAG_FIN, FLAG_RST */
 	__u8 flags;     /* enum http_slice_flag */
 	__u16 remote_port;
 	__u8 remote[16];
@@ -111,7 +114,7 @@ struct {
 	__type(value, struct early);
 } earlies SEC(".maps");
 
-const volatile __u32 wake_at = 1 << 18;  /* a quarter of the ring; a power of two */
+const volatile __u32 wake_at = 1 << 18;  /* bytes: a quarter of the ring */
 const volatile bool only_listed = false; /* only the ports that user space marked in `listening` */
 
 /* One byte a local port: somebody listens, or listened, on it. It keeps the traffic of clients at the cost of one load, and is never
@@ -244,8 +247,8 @@ static __noinline int emit_train(struct __sk_buff *skb, struct connection *c, st
 
 static __noinline int emit_close(struct connection *c, struct http_probe_stats *s)
 {
-	struct http_direction *d = &c->direction[1];
-	if (c->closed || (d->number == 0 && c->direction[0].number == 0))
+	struct http_direction *d = &c->direction[ANSWER];
+	if (c->closed || (d->number == 0 && c->direction[REQUEST].number == 0))
 		return 0;
 	c->closed = 1;
 	__u32 number = d->number++;
@@ -323,14 +326,14 @@ static __always_inline void give_up(struct connection *c, struct piece *p)
 
 static __always_inline void on_request(struct __sk_buff *skb, struct connection *c, struct piece *p, __u64 head, __u64 tail)
 {
-	struct http_direction *d = &c->direction[0];
+	struct http_direction *d = &c->direction[REQUEST];
 	head = http_skip_empty_line(head);
 	if (!c->joined && p->seq == c->first_seq && !http_begins_request(head)) {
 		give_up(c, p);
 		return;
 	}
 	c->answered = 0;
-	c->direction[1].segments_left = 0;
+	c->direction[ANSWER].segments_left = 0;
 	if (!cut(p, http_judge_request(d, head, tail, p->len, &p->flags)))
 		return;
 	if (p->len > BODY_LARGE && d->train) {
@@ -343,15 +346,15 @@ static __always_inline void on_request(struct __sk_buff *skb, struct connection 
 
 static __always_inline void on_answer(struct __sk_buff *skb, struct connection *c, struct piece *p, __u64 head, __u64 tail)
 {
-	struct http_direction *d = &c->direction[1];
+	struct http_direction *d = &c->direction[ANSWER];
 	/* A server that speaks first (SSH, SMTP, MySQL). */
-	if (!c->joined && !c->direction[0].tail && !http_begins_answer(head)) {
+	if (!c->joined && !c->direction[REQUEST].tail && !http_begins_answer(head)) {
 		give_up(c, p);
 		return;
 	}
 	/* An upload that is being answered has left its head behind. A train goes on: pipelined answers overtake its requests. */
-	if (!c->direction[0].train)
-		c->direction[0].segments_left = 0;
+	if (!c->direction[REQUEST].train)
+		c->direction[REQUEST].segments_left = 0;
 	if (!cut(p, http_judge_answer(d, head, tail, p->len, &p->flags)))
 		return;
 	if (!(p->flags & HTTP_SLICE_CONTINUES)) {
@@ -431,7 +434,7 @@ static __always_inline int find_payload(struct __sk_buff *skb, struct piece *p, 
 	p->offset = offset + tcp.doff * 4;
 	p->seq = bpf_ntohl(tcp.seq) + tcp.syn;
 	p->remote_port = bpf_ntohs(answer ? tcp.dest : tcp.source);
-	p->tcp_flags = tcp.fin | tcp.syn << 1 | tcp.rst << 2;
+	p->tcp_flags = (tcp.fin ? FLAG_FIN : 0) | (tcp.rst ? FLAG_RST : 0);
 	/* Not the IP header's length: that is 0 in packets larger than 64 KB (RFC 2675, BIG TCP). */
 	p->len = skb->len > p->offset ? skb->len - p->offset : 0;
 	return 0;
@@ -446,7 +449,7 @@ static __noinline int keep_early(struct __sk_buff *skb, struct piece *p, __u32 l
 	e->slice.captured = 0;
 	__builtin_memset(&e->direction, 0, sizeof e->direction);
 	if (load_head(skb, p, &head) || load_tail(skb, p, 0, &tail) ||
-	    !http_judge_request(&e->direction, http_skip_empty_line(head), tail, p->len, &p->flags))
+	    http_judge_request(&e->direction, http_skip_empty_line(head), tail, p->len, &p->flags) != HTTP_TAKE_WHOLE)
 		return 0;
 	__u64 n = BOUNDED(p->len, BODY_LARGE);
 	if (bpf_skb_load_bytes(skb, p->offset, e->bytes, n)) {
@@ -548,7 +551,7 @@ static __always_inline void watch(struct __sk_buff *skb, const bool answer)
 	}
 	/* No state callback can be asked for here, so the end of a joined connection is read from its packets. (A reset
 	 * after close(2) is not seen: the kernel has taken the port from the socket by then.) */
-	if (c->joined && ((p.tcp_flags & 4) || (answer && (p.tcp_flags & 1))))
+	if (c->joined && ((p.tcp_flags & FLAG_RST) || (answer && (p.tcp_flags & FLAG_FIN))))
 		emit_close(c, p.stats);
 }
 
@@ -566,29 +569,34 @@ SEC("cgroup_skb/egress") int http_egress(struct __sk_buff *skb)
 
 /* ---- connections ---- */
 
-static __always_inline bool is_remote(const struct bpf_sock_ops *ops, const struct http_slice *slice)
+/* Ports and the sequence number it must begin with: that it fits by chance needs the same client to be in two handshakes on one processor. */
+static __always_inline bool opens(const struct http_slice *slice, const struct connection *c, const struct bpf_sock_ops *ops)
 {
-	return slice->remote_port == (__u16)bpf_ntohl(ops->remote_port) && slice->local_port == ops->local_port;
+	return slice->captured && slice->tcp_seq == c->first_seq && slice->local_port == ops->local_port &&
+	       slice->remote_port == (__u16)bpf_ntohl(ops->remote_port);
 }
 
 /* The segment that opened this connection, if one did. Longer ones were cut at LARGE: user space sees from segment_len what is missing. */
 static __noinline int hand_over_early(struct bpf_sock_ops *ops, struct connection *c, struct http_probe_stats *s)
 {
 	struct early *e = bpf_map_lookup_elem(&earlies, &zero);
-	if (!e || !e->slice.captured)
+	if (!e || !opens(&e->slice, c, ops))
 		return 0;
-	if (is_remote(ops, &e->slice) && e->slice.tcp_seq == c->first_seq) {
-		struct http_direction *d = &c->direction[0];
-		e->slice.cookie = bpf_get_socket_cookie(ops);
-		e->slice.time_ns = bpf_ktime_get_ns();
-		e->slice.number = 0;
-		*d = e->direction;
-		d->number = 1;
-		if (bpf_ringbuf_output(&ring, e, sizeof e->slice + BOUNDED(e->slice.captured, BODY_LARGE), wakeup(e->slice.time_ns)))
-			s->full++;
-		else
-			s->records++;
-	}
+	c->cookie = bpf_get_socket_cookie(ops);
+	c->cgroup = e->slice.cgroup;
+	__builtin_memcpy(c->remote, e->slice.remote, sizeof c->remote);
+	c->remote_port = e->slice.remote_port;
+	c->local_port = e->slice.local_port;
+	c->described = 1;
+	c->direction[REQUEST] = e->direction;
+	c->direction[REQUEST].number = 1;
+	e->slice.cookie = c->cookie;
+	e->slice.time_ns = bpf_ktime_get_ns();
+	e->slice.number = 0;
+	if (bpf_ringbuf_output(&ring, e, sizeof e->slice + BOUNDED(e->slice.captured, BODY_LARGE), wakeup(e->slice.time_ns)))
+		s->full++;
+	else
+		s->records++;
 	e->slice.captured = 0;
 	return 0;
 }

@@ -38,6 +38,7 @@ enum { HTTP_PROBE_POLL_MAX = 4096 };
 int http_probe_poll(struct http_probe *p, on_slice_fn on_slice, void *ctx);
 /* Readable when the ring is past a quarter full. An epoll descriptor, borrowed. */
 int http_probe_fd(const struct http_probe *p);
+/* Since the probe was loaded, of all processors. -errno. */
 int http_probe_stats(const struct http_probe *p, struct http_probe_stats *ret);
 
 #endif

@@ -478,6 +478,26 @@ static void a_request_that_completes_the_handshake_is_counted(void **state)
 	assert_int_equal(rig_stats(&b->rig).connections, 3);
 }
 
+static void a_request_that_nobody_answers_is_reported_when_its_connection_ends(void **state)
+{
+	struct bench *b = *state;
+	uint16_t port;
+	int listener = rig_listen(&b->rig, AF_INET, true, &port);
+	rig_attach(&b->rig, 0, NULL, 0);
+	http_probe_listening(b->rig.probe, port);
+	struct talk t = {.client = dial(AF_INET, port)};
+	send_all(t.client, GET("/t/1"), strlen(GET("/t/1")));
+	t.server = accept(listener, NULL, NULL);
+	read_bytes(t.server, strlen(GET("/t/1")));
+	talk_close(&t);
+	close(listener);
+	rig_drain(&b->rig);
+	assert_whole(&b->rig);
+	assert_int_equal(b->rig.tally.closes, 1);
+	assert_int_equal(b->rig.tally.exchanges, 1);
+	assert_int_equal(b->rig.tally.answered, 0);
+}
+
 static void a_connection_opened_before_the_probe_is_joined(void **state)
 {
 	struct bench *b = *state;
@@ -652,6 +672,7 @@ int main(void)
 		attached(requests_behind_ipv6_extension_headers_are_counted),
 		attached(what_is_not_http_is_left_alone_and_said),
 		attached(a_request_that_completes_the_handshake_is_counted),
+		attached(a_request_that_nobody_answers_is_reported_when_its_connection_ends),
 		attached(a_connection_opened_before_the_probe_is_joined),
 		attached(our_own_listener_is_left_out),
 		attached(ports_that_were_not_asked_for_are_left_out),

@@ -22,7 +22,6 @@ enum { PEM_BYTES_MAX = 1 << 20, BODY_IGNORED_MAX = 4 << 20, EVENT_BLOCK_BYTES = 
 struct http {
 	struct env *env;
 	struct MHD_Daemon *daemon;
-	uint16_t port;
 	char complaint[256]; /* libmicrohttpd's last words, for a start that failed */
 };
 
@@ -32,8 +31,8 @@ struct visit {
 	struct reply reply;
 	const struct route *route;
 	struct buf body;
-	size_t body_ignored; /* bytes past the ceiling */
-	bool begun;
+	size_t body_ignored; /* bytes that were thrown away: past the ceiling, or of a request that was refused */
+	bool begun, refused;
 	int target_error;
 	struct err target_err;
 	char raw_path[TARGET_BYTES_MAX + 1]; /* as it came, without the query: static files are found by it */
@@ -274,16 +273,21 @@ static void reply_too_large(struct visit *v)
 	reply_problem(&v->reply, 413, NULL, "send less", "the body is larger than %d bytes", HTTP_BODY_BYTES_MAX);
 }
 
-static bool check_body(struct visit *v, struct MHD_Connection *c)
+static uint64_t declared_length(struct MHD_Connection *c)
 {
 	const char *length = header(c, "Content-Length");
-	bool has_body = (length && strcmp(length, "0") != 0) || header(c, "Transfer-Encoding");
+	return length ? strtoull(length, NULL, 10) : 0;
+}
+
+static bool check_body(struct visit *v, struct MHD_Connection *c)
+{
+	bool has_body = declared_length(c) > 0 || header(c, "Transfer-Encoding");
 	struct span type = span_str(header(c, "Content-Type"));
 	if (has_body && !span_equal_nocase(span_trim(span_cut(&type, ';')), span_str("application/json"))) {
 		reply_problem(&v->reply, 415, NULL, "send Content-Type: application/json", "the body is not said to be JSON");
 		return false;
 	}
-	if (length && strtoull(length, NULL, 10) > HTTP_BODY_BYTES_MAX) {
+	if (declared_length(c) > HTTP_BODY_BYTES_MAX) {
 		reply_too_large(v);
 		return false;
 	}
@@ -337,13 +341,25 @@ static void *on_target(void *ctx, const char *uri, struct MHD_Connection *c)
 	return v;
 }
 
-/* Past its ceiling a body is thrown away until the client would hear an answer, and past the next one the connection is. */
+/* What nobody wants of a body is thrown away, since a client hears no answer while it sends; past the next ceiling the connection is. */
 static enum MHD_Result take_body(struct visit *v, const char *data, size_t *len)
 {
-	if (v->body_ignored > 0 || buf_append(&v->body, data, *len) < 0)
+	if (v->refused || v->body_ignored > 0 || buf_append(&v->body, data, *len) < 0)
 		v->body_ignored += *len;
 	*len = 0;
 	return v->body_ignored > BODY_IGNORED_MAX ? MHD_NO : MHD_YES;
+}
+
+static void answer(struct visit *v)
+{
+	v->rq.body = buf_span(&v->body);
+	if (v->body_ignored > 0)
+		reply_too_large(v);
+	else
+		v->route->handle(&v->rq, &v->reply);
+	if (v->rq.store)
+		readers_give(v->rq.env->readers, v->rq.store);
+	v->rq.store = NULL;
 }
 
 static enum MHD_Result on_request(void *ctx, struct MHD_Connection *c, const char *url, const char *method, const char *version,
@@ -357,18 +373,13 @@ static enum MHD_Result on_request(void *ctx, struct MHD_Connection *c, const cha
 		return MHD_NO;
 	if (!v->begun) {
 		v->begun = true;
-		return begin(v, c, method) ? MHD_YES : send_reply(v, c);
+		v->refused = !begin(v, c, method);
+		return v->refused && declared_length(c) > BODY_IGNORED_MAX ? send_reply(v, c) : MHD_YES;
 	}
 	if (*len > 0)
 		return take_body(v, data, len);
-	v->rq.body = buf_span(&v->body);
-	if (v->body_ignored > 0)
-		reply_too_large(v);
-	else
-		v->route->handle(&v->rq, &v->reply);
-	if (v->rq.store)
-		readers_give(v->rq.env->readers, v->rq.store);
-	v->rq.store = NULL;
+	if (!v->refused)
+		answer(v);
 	return send_reply(v, c);
 }
 
@@ -408,17 +419,6 @@ static int read_pem(const char *path, struct buf *out, struct err *err)
 		r = -EFBIG;
 	}
 	return r;
-}
-
-/* The port that the kernel chose when 0 was asked for. */
-static uint16_t port_of(int fd)
-{
-	struct sockaddr_storage bound = {0};
-	socklen_t len = sizeof bound;
-	if (getsockname(fd, (struct sockaddr *)&bound, &len) < 0)
-		return 0;
-	return bound.ss_family == AF_INET6 ? ntohs(((struct sockaddr_in6 *)&bound)->sin6_port)
-					   : ntohs(((struct sockaddr_in *)&bound)->sin_port);
 }
 
 static int listen_at(const struct addrinfo *address)
@@ -478,7 +478,6 @@ static int serve(struct http *http, int fd, struct err *err)
 	if (r == 0)
 		r = read_pem(o->key_file, &key, err);
 	if (r == 0) {
-		http->port = port_of(fd);
 		http->daemon = start_daemon(http, fd, &certificate, &key);
 		if (!http->daemon) {
 			err_set(err, "HTTPS did not start with %s and %s: %s", o->certificate_file, o->key_file, http->complaint);
@@ -514,7 +513,7 @@ int http_start(struct env *env, struct http **ret, struct err *err)
 
 uint16_t http_port(const struct http *http)
 {
-	return http->port;
+	return MHD_get_daemon_info(http->daemon, MHD_DAEMON_INFO_BIND_PORT)->port;
 }
 
 void http_stop(struct http *http)

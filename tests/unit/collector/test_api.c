@@ -505,6 +505,22 @@ static void a_body_past_its_ceiling_is_refused_and_one_at_it_is_read(void **stat
 	assert_int_equal(post_of(HTTP_BODY_BYTES_MAX + 1, true), 413);
 }
 
+static void a_refusal_is_heard_by_a_client_that_is_still_sending(void **state)
+{
+	static char body[1 << 20];
+	struct ask a = {.method = "POST",
+			.path = "/api/v1/notices",
+			.body = body,
+			.body_len = sizeof body,
+			.anonymous = true,
+			.headers = {"Expect:"}};
+	(void)state;
+	memset(body, ' ', sizeof body);
+	assert_int_equal(status_of(a), 401);
+	a.path = "/api/v1/nothing";
+	assert_int_equal(status_of(a), 404);
+}
+
 static void an_address_past_its_ceiling_is_refused(void **state)
 {
 	char path[TARGET_BYTES_MAX + 2] = "/api/v1/";
@@ -620,6 +636,7 @@ int main(void)
 		cmocka_unit_test(what_is_wrong_is_refused_with_place_and_remedy),
 		cmocka_unit_test(a_store_that_fails_is_said_without_its_words),
 		cmocka_unit_test(a_body_past_its_ceiling_is_refused_and_one_at_it_is_read),
+		cmocka_unit_test(a_refusal_is_heard_by_a_client_that_is_still_sending),
 		cmocka_unit_test(an_address_past_its_ceiling_is_refused),
 		cmocka_unit_test(no_path_leads_out_of_the_embedded_files),
 		cmocka_unit_test(a_method_that_an_address_does_not_know_is_told_the_ones_it_does),

@@ -51,11 +51,11 @@ static int open_branch(struct probes *p, const char *path, struct err *err)
 	return r;
 }
 
-/* Connections that are older than the probe are recognised by the port that somebody listens on; where ports were chosen, those alone. */
-static void take_up_listeners(struct probes *p, bool chosen)
+/* Connections that are older than the probe are recognised by the port that somebody listens on. */
+static void take_up_listeners(struct probes *p)
 {
 	listeners_scan(p->listeners);
-	for (size_t i = 0; !chosen && i < listeners_count(p->listeners); i++)
+	for (size_t i = 0; i < listeners_count(p->listeners); i++)
 		http_probe_listening(p->probe, listeners_at(p->listeners, i)->port);
 }
 
@@ -88,7 +88,8 @@ int probes_new(const struct agent_settings *settings, const struct identity *ide
 		r = -ENOMEM;
 		goto fail;
 	}
-	take_up_listeners(p, settings->probe_ports_count > 0);
+	if (!options.ports)
+		take_up_listeners(p);
 	*ret = p;
 	return 0;
 fail:

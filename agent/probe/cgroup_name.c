@@ -1,7 +1,6 @@
 #include "agent/probe/cgroup_name.h"
 
 #include <ctype.h>
-#include <stdio.h>
 #include <string.h>
 
 enum {
@@ -60,13 +59,24 @@ static bool is_service(struct span part)
 	return part.len > n && memcmp(part.data + part.len - n, suffix, n) == 0;
 }
 
-static void put_service(struct span part, struct cgroup_name *ret)
+/* What is not printable is shown as '?'; past the ceiling a name's end is what gets lost. */
+static void put(struct cgroup_name *name, struct span text)
 {
-	const char *at = memchr(part.data, '@', part.len);
-	int stem = at ? (int)(at + 1 - part.data) : (int)part.len;
-	ret->kind = WORKLOAD_SYSTEMD;
-	/* A unit's name may have 255 bytes; past our ceiling its end is what gets lost. */
-	snprintf(ret->text, sizeof ret->text, "%.*s%s", stem, part.data, at ? ".service" : "");
+	size_t used = strlen(name->text);
+	for (size_t i = 0; i < text.len && used < sizeof name->text - 1; i++)
+		name->text[used++] = isgraph((unsigned char)text.data[i]) ? text.data[i] : '?';
+	name->text[used] = '\0';
+}
+
+static void put_service(struct span unit, struct cgroup_name *ret)
+{
+	const char *at = memchr(unit.data, '@', unit.len);
+	if (!at) {
+		put(ret, unit);
+		return;
+	}
+	put(ret, span_make(unit.data, (size_t)(at + 1 - unit.data)));
+	put(ret, span_str(".service"));
 }
 
 bool cgroup_name(struct span path, struct cgroup_name *ret)
@@ -80,16 +90,19 @@ bool cgroup_name(struct span path, struct cgroup_name *ret)
 		if (is_service(part))
 			service = part;
 	}
+	if (!in_pod && !in_container && !service.len)
+		return false;
+	ret->text[0] = '\0';
 	if (in_pod) {
 		ret->kind = WORKLOAD_POD;
-		snprintf(ret->text, sizeof ret->text, "pod-%.*s", (int)pod.len, pod.data);
+		put(ret, span_str("pod-"));
+		put(ret, pod);
 	} else if (in_container) {
 		ret->kind = WORKLOAD_CONTAINER;
-		snprintf(ret->text, sizeof ret->text, "%.*s", (int)id.len, id.data);
-	} else if (service.len) {
-		put_service(service, ret);
+		put(ret, id);
 	} else {
-		return false;
+		ret->kind = WORKLOAD_SYSTEMD;
+		put_service(service, ret);
 	}
 	return true;
 }

@@ -53,7 +53,12 @@ static void read_home(struct rig *rig)
 	fclose(f);
 }
 
-/* Lives until the test's end of the pipe is closed, by whatever: then kills who is left in the cgroup and removes it. */
+static void folder_of(const char *name, char *out, size_t cap)
+{
+	snprintf(out, cap, "/tmp/%s", name);
+}
+
+/* Lives until the test's end of the pipe is closed, by whatever: then kills who is left in the cgroup, and removes it and nginx's folder. */
 static int janitor_start(int root, const char *name)
 {
 	int ends[2];
@@ -64,7 +69,7 @@ static int janitor_start(int root, const char *name)
 		close(ends[0]);
 		return ends[1];
 	}
-	char byte, kill_path[128];
+	char byte, kill_path[128], folder[128];
 	close(ends[1]);
 	setsid();
 	while (read(ends[0], &byte, 1) < 0 && errno == EINTR)
@@ -75,7 +80,9 @@ static int janitor_start(int root, const char *name)
 		close(fd);
 	for (int i = 0; i < 200 && unlinkat(root, name, AT_REMOVEDIR) && errno == EBUSY; i++)
 		usleep(10000);
-	_exit(0);
+	folder_of(name, folder, sizeof folder);
+	execlp("rm", "rm", "-rf", folder, (char *)NULL);
+	_exit(127);
 }
 
 void rig_open(struct rig *rig)
@@ -345,9 +352,9 @@ static void wait_until_it_listens(const struct nginx *nginx)
 
 void nginx_start(struct rig *rig, struct nginx *nginx, uint64_t large_bytes)
 {
-	char conf[128], large[128];
-	strcpy(nginx->folder, "/tmp/tocsin-nginx-XXXXXX");
-	assert_non_null(mkdtemp(nginx->folder));
+	char conf[256], large[256];
+	folder_of(rig->name, nginx->folder, sizeof nginx->folder);
+	assert_int_equal(mkdir(nginx->folder, 0700), 0);
 	close(listen_here(AF_INET, &nginx->port));
 	write_configuration(nginx);
 	write_file(nginx->folder, "page", "~");
@@ -369,11 +376,6 @@ void nginx_start(struct rig *rig, struct nginx *nginx, uint64_t large_bytes)
 
 void nginx_stop(struct nginx *nginx)
 {
-	char command[128];
-	if (nginx->pid > 0) {
-		kill(nginx->pid, SIGTERM);
-		waitpid(nginx->pid, NULL, 0);
-	}
-	snprintf(command, sizeof command, "rm -rf %s", nginx->folder);
-	assert_int_equal(system(command), 0);
+	kill(nginx->pid, SIGTERM);
+	waitpid(nginx->pid, NULL, 0);
 }

@@ -1,7 +1,8 @@
 /* The rig of the probe tests: a cgroup of our own, servers in it, the real probe on it, and the real reader of slices behind.
  *
  * Clients live outside the cgroup, so that only the server's side is watched and every count is exact. What a client has got back was
- * captured before: no test waits for time. A janitor process removes the cgroup and kills what is in it, however the test ends. */
+ * captured before: no test waits for time. A janitor process kills what is in the cgroup and
+ * removes it and what nginx wrote, however the test ends. */
 #ifndef TOCSIN_TESTS_PROBE_RIG_H
 #define TOCSIN_TESTS_PROBE_RIG_H
 
@@ -50,7 +51,7 @@ struct http_probe_stats rig_stats(const struct rig *rig);
 struct nginx {
 	pid_t pid;
 	uint16_t port;
-	char folder[64];
+	char folder[128];
 };
 void nginx_start(struct rig *rig, struct nginx *nginx, uint64_t large_bytes);
 void nginx_stop(struct nginx *nginx);

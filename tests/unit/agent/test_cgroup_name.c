@@ -26,6 +26,7 @@ static void paths_that_name_a_workload(void **state)
 		 "no user's number is a name"},
 		{"/user.slice/user-1000.slice/user@1000.service/app.slice/blog.service", WORKLOAD_SYSTEMD, "blog.service",
 		 "the innermost unit"},
+		{"/system.slice/a b\xc3.service", WORKLOAD_SYSTEMD, "a?b?.service", "bytes that are not printable"},
 		{"/docker/" ID, WORKLOAD_CONTAINER, "3f4e5d6c7b8a", "Docker, cgroupfs driver"},
 		{"/system.slice/docker-" ID ".scope", WORKLOAD_CONTAINER, "3f4e5d6c7b8a", "Docker, systemd driver"},
 		{"/machine.slice/libpod-" ID ".scope/container", WORKLOAD_CONTAINER, "3f4e5d6c7b8a", "Podman"},

@@ -544,7 +544,7 @@ static int merge_endpoint(struct sqlite *s, struct scope_row *scope, int64_t hou
 static int merge_scope(struct sqlite *s, struct stream *stream, int64_t start_ms, const struct scope *in, int64_t now_ms, struct err *err)
 {
 	struct scope_row *scope;
-	int r = find_scope(s, in->kind, in->workload, in->host, &scope, err);
+	int r = find_scope(s, (int)in->kind, in->workload, in->host, &scope, err);
 	for (size_t i = 0; r == 0 && i < in->endpoint_count; i++)
 		r = merge_endpoint(s, scope, floor_to(start_ms, HOUR_MS), &in->endpoints[i], now_ms, err);
 	if (r < 0)

@@ -47,7 +47,7 @@ test('a notice raises clause 3(5) with its clock, and an earlier date of its own
 	const said = ['notice', 'add', '--service', 'shop/web', '--authority', '杭州市互联网信息办公室', '--level', 'prefecture', '--received', '2026-01-29'];
 	const plain = await ctl(...said, '--reference', '一号');
 	assert.deepEqual([plain.code, plain.output], [0, 'notice 1 recorded for shop/web; tocsinctl triggers shows what follows\n']);
-	const early = JSON.parse((await ctl(...said, '--reference=二号', '--due=2026-02-10', '--json')).output);
+	const early = JSON.parse((await ctl(...said, '--reference=二号', '--due=2026-02-10', '--note=two\nlines', '--json')).output);
 	assert.equal(early.due_on, '2026-02-10');
 
 	const { triggers } = JSON.parse((await ctl('triggers', '--json')).output);
@@ -60,6 +60,8 @@ test('a notice raises clause 3(5) with its clock, and an earlier date of its own
 	const columns = notices.lines.slice(1).map((line) => line.indexOf('prefecture'));
 	assert.equal(columns[0], columns[1]);
 	assert.match(notices.output, /杭州市互联网信息办公室/);
+	assert.match(notices.lines[2], / two\?lines$/); // a terminal gets no control character
+	assert.equal(notices.lines.length, 3);
 });
 
 test('an assessment is put on file', async () => {

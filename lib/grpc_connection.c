@@ -612,9 +612,10 @@ static void on_stream_closed(struct tls_stream *stream, const char *reason)
 	struct grpc_connection *c = of(stream);
 	snprintf(c->reason, sizeof c->reason, "%s", reason);
 	c->depth++; /* whoever is called from here has nobody left to send to */
-	while (c->calls) {
-		call_over(c->calls, GRPC_UNAVAILABLE, reason);
-		call_free(c->calls);
+	for (struct grpc_call *call = c->calls, *next; call; call = next) {
+		next = call->next;
+		call_over(call, GRPC_UNAVAILABLE, reason);
+		call_free(call);
 	}
 	nghttp2_session_del(c->session);
 	c->session = NULL;

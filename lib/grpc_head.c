@@ -135,7 +135,8 @@ bool grpc_head_ends_call(const struct grpc_head *h, bool ends_stream, enum grpc_
 {
 	if (strcmp(h->http_status, "200") != 0) {
 		*ret_status = status_of_http(h->http_status);
-		snprintf(sentence, GRPC_SENTENCE_MAX, "the peer answered with HTTP status %s", h->http_status);
+		bool is_number = strspn(h->http_status, "0123456789") == 3;
+		snprintf(sentence, GRPC_SENTENCE_MAX, "the peer answered with HTTP status %s", is_number ? h->http_status : "\"?\"");
 		return true;
 	}
 	if (!is_grpc(h->content_type)) {

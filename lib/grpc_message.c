@@ -17,7 +17,7 @@ long grpc_message_take(struct span in, struct span *ret_message)
 	if (in.len - GRPC_PREFIX_BYTES < len)
 		return 0;
 	*ret_message = span_make(in.data + GRPC_PREFIX_BYTES, len);
-	return (long)(GRPC_PREFIX_BYTES + len);
+	return GRPC_PREFIX_BYTES + (long)len;
 }
 
 void grpc_message_prefix(size_t len, uint8_t out[GRPC_PREFIX_BYTES])

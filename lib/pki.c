@@ -54,7 +54,7 @@ static int read_pem(const char *file, struct buf *pem, BIO **ret, struct err *er
 static int read_certificate(const char *file, X509 **ret, struct err *err)
 {
 	struct buf pem;
-	BIO *bio;
+	BIO *bio = NULL;
 	int r = read_pem(file, &pem, &bio, err);
 	if (r < 0)
 		return r;
@@ -81,7 +81,7 @@ static int no_pass_phrase(char *out, int cap, int writing, void *ctx)
 static int read_key(const char *file, EVP_PKEY **ret, struct err *err)
 {
 	struct buf pem;
-	BIO *bio;
+	BIO *bio = NULL;
 	int r = read_pem(file, &pem, &bio, err);
 	if (r < 0)
 		return r;

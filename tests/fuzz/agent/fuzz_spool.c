@@ -58,25 +58,29 @@ static unsigned take(struct input *in)
 	return *in->at++;
 }
 
-/* All files, and those in the quarantine. */
-static void wipe(void)
+static void wipe(const char *path)
 {
-	DIR *listing = opendir(folder);
-	for (struct dirent *e; listing && (e = readdir(listing));)
+	DIR *listing = opendir(path);
+	if (!listing)
+		return;
+	for (struct dirent *e; (e = readdir(listing));)
 		unlinkat(dirfd(listing), e->d_name, 0);
-	int inner = openat(dirfd(listing), "quarantine", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	closedir(listing);
-	listing = inner >= 0 ? fdopendir(inner) : NULL;
-	for (struct dirent *e; listing && (e = readdir(listing));)
-		unlinkat(dirfd(listing), e->d_name, 0);
-	if (listing)
-		closedir(listing);
+}
+
+/* All files, and those in the quarantine. */
+static void wipe_folder(void)
+{
+	char inner[160];
+	snprintf(inner, sizeof inner, "%s/quarantine", folder);
+	wipe(inner);
+	wipe(folder);
 }
 
 static void remove_folder(void)
 {
 	char inner[160];
-	wipe();
+	wipe_folder();
 	snprintf(inner, sizeof inner, "%s/quarantine", folder);
 	rmdir(inner);
 	rmdir(folder);
@@ -170,6 +174,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		abort();
 	spool_close(s);
 
-	wipe();
+	wipe_folder();
 	return 0;
 }

@@ -209,7 +209,7 @@ static int start_taps(struct daemon *d, const struct record *last, struct err *e
 	const struct agent_settings *s = d->settings;
 	struct tap_sink sink = {.on_exchange = on_tap_exchange, .ledger = on_tap_ledger, .on_notice = on_tap_notice, .ctx = d};
 	struct tap_rule rules[TAPS_MAX];
-	if (s->taps_count == 0)
+	if (s->taps_count == 0 && last->cursor_count == 0) /* without a rule, taps still hand on the cursors of others */
 		return 0;
 	if (s->taps_count > TAPS_MAX) {
 		err_set(err, "taps: %u of them; at most %d are allowed, a glob counts as one", s->taps_count, TAPS_MAX);

@@ -80,6 +80,8 @@ int replay_new(struct pipeline *pipeline, struct spool *spool, const struct repl
 		return -ENOMEM;
 	r->pipeline = pipeline;
 	r->input = *input;
+	if (r->input.commit_bytes == 0)
+		r->input.commit_bytes = REPLAY_COMMIT_BYTES;
 	int e = make_taps(r, input, err);
 	if (e == 0) {
 		commit_init(&r->commit, pipeline->windows, r->taps, spool);
@@ -122,14 +124,15 @@ int replay_step(struct replay *r, int64_t now_ms, struct err *err)
 	if (!r->started)
 		taps_sweep(r->taps);
 	r->started = true;
-	int more = r->all_read ? 0 : taps_poll(r->taps, STEP_BYTES);
+	int more = r->all_read ? 0 : taps_poll(r->taps, r->input.commit_bytes < STEP_BYTES ? r->input.commit_bytes : STEP_BYTES);
 	r->all_read = more == 0;
 	int e = 0;
 	if (more < 0 && windows_empty(r->pipeline->windows)) { /* a commit would make no room */
 		err_set(err, "replay: no room to count a single line: raise memory_bytes");
 		return -ENOMEM;
 	}
-	if (more < 0 || bytes_read(r) - r->committed_bytes >= REPLAY_COMMIT_BYTES || (r->all_read && !windows_empty(r->pipeline->windows)))
+	if (more < 0 || bytes_read(r) - r->committed_bytes >= r->input.commit_bytes ||
+	    (r->all_read && !windows_empty(r->pipeline->windows)))
 		e = commit(r, now_ms, err);
 	if (e < 0)
 		return e;

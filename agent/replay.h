@@ -20,6 +20,7 @@ struct replay_input {
 	size_t count;
 	const char *format;
 	const char *workload;
+	size_t commit_bytes;                            /* of log between two commits; 0: REPLAY_COMMIT_BYTES */
 	void (*on_notice)(void *ctx, const char *text); /* as in struct tap_sink */
 	void *ctx;
 };

@@ -92,7 +92,7 @@ test('settings, certificates and keys that are wrong are refused with their plac
 		[/window_ms: 7000 does not divide an hour/, ['--set', 'window_ms=7000']],
 		[/'nowhere' is no address; write host:port/, ['--set', 'collector=nowhere']],
 		[/unknown option --sate/, ['--sate', 'x']],
-		[/taps.*pache.*combined/s, ['--set', 'taps=[{path: /var/log/x, format: apache2}]']],
+		[/tap \/var\/log\/x: no log format is called "apache2"; .*"combined"/, ['--set', 'taps=[{path: /var/log/x, format: apache2}]']],
 	];
 	for (const [says, args] of cases) {
 		const agent = world.start('agent', [path.join(build, 'tocsin-agent'), '--state', state, '--set', 'probes=false', ...args]);

@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { root } from './harness.mjs';
 
-const loaded = grpc.loadPackageDefinition(protoLoader.loadSync(path.join(root, 'proto/tocsin.proto'), { longs: Number, defaults: true }));
+const loaded = grpc.loadPackageDefinition(protoLoader.loadSync(path.join(root, 'proto/tocsin.proto'), { longs: String, defaults: true }));
 export const { Ingest, Delivery } = loaded.tocsin.v1;
 
 /** `pki` is a collector's folder of certificates. Resolves to { port, messages, bytes(), close() }. */

@@ -5,7 +5,7 @@ import type { Facts } from './live';
 import { Table } from './table';
 import { useText } from './text';
 
-const COVERAGE_FAIR = 0.99; // below this an operator should look why
+const LOSS_FAIR = 0.01; // above this an operator should look why
 
 function Lost({ agent }: { agent: Agent }) {
 	const text = useText();
@@ -19,8 +19,15 @@ function Lost({ agent }: { agent: Agent }) {
 
 function Coverage({ agent }: { agent: Agent }) {
 	const text = useText();
+	const { seen, skipped, malformed, known_gap } = agent.ledger;
 	if (agent.coverage === null) return <span class="muted">{text.noCoverage}</span>;
-	return <span class={agent.coverage < COVERAGE_FAIR ? 'missing' : ''}>{percent(text, agent.coverage)}</span>;
+	// What is encrypted, or no HTTP, cannot be counted and is no loss; a gap or a malformed line is one.
+	return (
+		<>
+			<span class={malformed + known_gap > seen * LOSS_FAIR ? 'missing' : ''}>{percent(text, agent.coverage)}</span>
+			{skipped > 0 && <span class="aside">{text.unreadable(percent(text, skipped / seen))}</span>}
+		</>
+	);
 }
 
 export function Agents({ facts, now }: { facts: Facts; now: number }) {

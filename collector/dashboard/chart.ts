@@ -2,7 +2,7 @@
 // uPlot draws on canvas; this file is all that knows it. Colours come from the style sheet, so that they follow light and dark.
 import uPlot from 'uplot';
 import type { UsersRow } from './api';
-import { margin } from './format';
+import { legalDay, margin } from './format';
 
 const DAY_S = 86_400;
 const DAYS_LEAST = 14;
@@ -34,12 +34,16 @@ function columns(rows: readonly UsersRow[]): { users: uPlot.AlignedData; coverag
 	const days = daysOf(rows);
 	const x = days.map((d) => d.at);
 	const pick = (value: (row: UsersRow) => number | null) => days.map((d) => (d.row ? value(d.row) : null));
+	// A day that is not over is a lower bound: a hollow point, not the end of a line that seems to fall.
+	const today = legalDay();
+	const over = (value: (row: UsersRow) => number) => pick((r) => (r.day === today ? null : value(r)));
 	return {
 		users: [
 			x,
-			pick((r) => Math.max(0, r.users - margin(r.users, r.relative_error))),
-			pick((r) => r.users),
-			pick((r) => r.users + margin(r.users, r.relative_error)),
+			over((r) => Math.max(0, r.users - margin(r.users, r.relative_error))),
+			over((r) => r.users),
+			over((r) => r.users + margin(r.users, r.relative_error)),
+			pick((r) => (r.day === today ? r.users : null)),
 		],
 		coverage: [x, pick((r) => r.coverage)],
 	};
@@ -79,6 +83,7 @@ function options(locale: string, width: number, sync: string, onDay: (index: num
 			{ stroke: 'transparent', points: { show: false } },
 			{ stroke: line, width: 2, points: { show: true, size: 5, fill: line } },
 			{ stroke: 'transparent', points: { show: false } },
+			{ stroke: line, points: { show: true, size: 7, stroke: line, fill: colour('--sheet') } },
 		],
 		bands: [{ series: [3, 1], fill: colour('--band') }],
 		hooks: { setCursor: [(plot) => onDay(plot.cursor.idx ?? null)] },

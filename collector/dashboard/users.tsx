@@ -2,7 +2,7 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type { Users, UsersRow } from './api';
 import { type Drawing, daysOf, draw } from './chart';
-import { count, day, estimate, margin, percent } from './format';
+import { count, day, estimate, legalDay, margin, percent } from './format';
 import { type Facts, charted } from './live';
 import { Table } from './table';
 import { useText } from './text';
@@ -35,7 +35,7 @@ function Readout({ row }: { row: UsersRow }) {
 			<strong>
 				{estimate(text, row.users, row.relative_error)} {text.kind[row.kind]}
 			</strong>{' '}
-			{text.onDay(day(text, row.day, true))}
+			{text.onDay(day(text, row.day, true))} {row.day === legalDay() && text.soFar}
 			{row.coverage !== null && (
 				<span class="muted">
 					{' '}

@@ -125,7 +125,11 @@ int sqlite_run(struct sqlite *s, struct err *err, const char *sql, const char *t
 	va_start(args, types);
 	int r = query(s, &stmt, err, sql, types, &args);
 	va_end(args);
-	return r < 0 ? r : sqlite_next(s, stmt, err);
+	if (r == 0)
+		r = sqlite_next(s, stmt, err);
+	if (r > 0)
+		sqlite_leave(stmt);
+	return r < 0 ? r : 0;
 }
 
 struct span sqlite_column(sqlite3_stmt *stmt, int column)

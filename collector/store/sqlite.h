@@ -5,6 +5,7 @@
 #ifndef TOCSIN_COLLECTOR_STORE_SQLITE_H
 #define TOCSIN_COLLECTOR_STORE_SQLITE_H
 
+#include <errno.h>
 #include <sqlite3.h>
 
 #include "collector/store/store_ops.h"
@@ -30,7 +31,7 @@ struct sqlite {
 	} statements[STATEMENTS_MAX];
 	size_t statement_count;
 	struct buf scratch;
-	/* the writer's memory; sqlite_merge.c and sqlite_sketches.c say what an entry is */
+	/* the writer's memory; sqlite_streams.c, sqlite_merge.c and sqlite_sketches.c say what an entry is */
 	struct table streams, scopes, endpoints, endpoint_hours, scope_hours, sketches;
 };
 
@@ -58,14 +59,37 @@ int sqlite_begin(struct sqlite *s, struct err *err);
 /* Writes what changed and commits when `r` is not negative, else rolls back and forgets; returns `r`, or the error of the commit. */
 int sqlite_end(struct sqlite *s, int r, struct err *err);
 
+static inline int sqlite_out_of_memory(struct err *err)
+{
+	err_set(err, "out of memory");
+	return -ENOMEM;
+}
+
+/* sqlite_streams.c: one agent in one epoch. */
+struct sqlite_stream {
+	struct entry entry; /* agent, epoch */
+	int64_t agent_id;
+	uint64_t epoch;
+	uint64_t sequence; /* merged */
+	int64_t seen_ms;
+	uint64_t lost;    /* records, to be added */
+	uint64_t refused; /* sketches, to be added */
+};
+int sqlite_streams_init(struct sqlite *s);
+int sqlite_streams_write(struct sqlite *s, struct err *err);
+int sqlite_stream_find(struct sqlite *s, struct span agent, uint64_t epoch, int64_t now_ms, struct sqlite_stream **ret, struct err *err);
+void sqlite_stream_seen(struct sqlite *s, struct sqlite_stream *stream, int64_t now_ms); /* and changed: it will be written */
+int sqlite_hello(struct store *store, const struct hello *hello, int64_t now_ms, uint64_t *ret_merged, struct err *err);
+int sqlite_goodbye(struct store *store, struct span agent, int64_t now_ms, struct err *err);
+
 /* sqlite_merge.c */
 int sqlite_memory_init(struct sqlite *s);
 void sqlite_memory_forget(struct sqlite *s);
 void sqlite_memory_done(struct sqlite *s);
 int sqlite_memory_write(struct sqlite *s, struct err *err);
+/* Room for one more in `t`: when it is full, everything is written and this table begins anew. */
+int sqlite_memory_room(struct sqlite *s, struct table *t, struct err *err);
 int sqlite_merge(struct store *store, const struct store_delivery *deliveries, size_t count, size_t *ret_done, struct err *err);
-int sqlite_hello(struct store *store, const struct hello *hello, int64_t now_ms, uint64_t *ret_merged, struct err *err);
-int sqlite_goodbye(struct store *store, struct span agent, int64_t now_ms, struct err *err);
 
 /* sqlite_sketches.c */
 int sqlite_sketches_init(struct sqlite *s);

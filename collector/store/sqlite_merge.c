@@ -10,7 +10,6 @@
 
 enum {
 	/* rows in memory */
-	STREAMS_MAX = 16384,
 	SCOPES_MAX = 16384,
 	ENDPOINTS_MAX = 65536,
 	HOURS_MAX = 65536,
@@ -18,26 +17,13 @@ enum {
 	SCOPES_IN_ALL_MAX = 100000,
 	ENDPOINTS_PER_SCOPE_MAX = 20000,
 	SOURCES_PER_AGENT_MAX = 4096,
-	EPOCHS_PER_AGENT_MAX = 64, /* an agent that lost its state more often than this forgot long ago what it sent */
 
 	HOUR_MS = 3600000,
 	DAY_MS = 86400000,
 	CONTENT_BYTES_MAX = 31, /* the agent's words for kinds of answers are short; anything longer is none of them */
-	KEY_BYTES_MAX = 16 + 2 * (NAME_BYTES_MAX + 1),
 };
 
 #define OVERFLOW_NAME "{overflow}"
-
-/* One agent in one epoch. */
-struct stream {
-	struct entry entry; /* agent, epoch */
-	int64_t agent_id;
-	uint64_t epoch;
-	uint64_t sequence; /* merged */
-	int64_t seen_ms;
-	uint64_t lost;    /* to be added */
-	uint64_t refused; /* sketches, to be added */
-};
 
 struct scope_row {
 	struct entry entry; /* kind, workload, host */
@@ -65,35 +51,7 @@ struct hour_row {
 	uint64_t count[STATUS_CLASSES], request_bytes, answer_bytes;
 };
 
-/* ---- keys and arithmetic ---- */
-
-struct key {
-	char bytes[KEY_BYTES_MAX];
-	size_t len;
-};
-
-static void key_number(struct key *k, int64_t number)
-{
-	memcpy(k->bytes + k->len, &number, sizeof number);
-	k->len += sizeof number;
-}
-
-/* Names are at most NAME_BYTES_MAX long (window.c) and hold no NUL. */
-static struct span key_name(struct key *k, struct span name)
-{
-	size_t len = name.len <= NAME_BYTES_MAX ? name.len : NAME_BYTES_MAX;
-	char *at = k->bytes + k->len;
-	if (len)
-		memcpy(at, name.data, len);
-	at[len] = '\0';
-	k->len += len + 1;
-	return span_make(at, len);
-}
-
-static struct span key_span(const struct key *k)
-{
-	return span_make(k->bytes, k->len);
-}
+/* ---- arithmetic ---- */
 
 static void add_up(uint64_t *sum, uint64_t more, uint64_t max)
 {
@@ -116,112 +74,6 @@ static int64_t floor_to(int64_t ms, int64_t unit)
 {
 	int64_t rest = ms % unit;
 	return ms - (rest < 0 ? rest + unit : rest);
-}
-
-/* Room for one more in `t`: when it is full, everything is written and this table begins anew. */
-static int make_room(struct sqlite *s, struct table *t, struct err *err)
-{
-	if (!table_full(t))
-		return 0;
-	int r = sqlite_memory_write(s, err);
-	if (r == 0)
-		table_clear(t);
-	return r;
-}
-
-static int out_of_memory(struct err *err)
-{
-	err_set(err, "out of memory");
-	return -ENOMEM;
-}
-
-/* ---- streams ---- */
-
-static int agent_id_of(struct sqlite *s, struct span agent, uint64_t epoch, int64_t now_ms, int64_t *ret_id, struct err *err)
-{
-	sqlite3_stmt *stmt;
-	int r = sqlite_query(s, &stmt, err, "SELECT id FROM agent WHERE name = ?", "s", agent);
-	if (r == 0)
-		r = sqlite_next(s, stmt, err);
-	if (r < 0)
-		return r;
-	if (r > 0) {
-		*ret_id = sqlite3_column_int64(stmt, 0);
-		sqlite_leave(stmt);
-		return 0;
-	}
-	r = sqlite_run(s, err, "INSERT INTO agent (name, epoch, first_seen_ms, last_seen_ms) VALUES (?, ?, ?, ?)", "suii", agent, epoch,
-		       now_ms, now_ms);
-	*ret_id = sqlite3_last_insert_rowid(s->db);
-	return r;
-}
-
-/* How far the epoch is merged; a new epoch begins at 0 and may push the longest unused one out. */
-static int read_stream(struct sqlite *s, struct stream *stream, int64_t now_ms, struct err *err)
-{
-	sqlite3_stmt *stmt;
-	int r = sqlite_query(s, &stmt, err, "SELECT sequence FROM stream WHERE agent_id = ? AND epoch = ?", "iu", stream->agent_id,
-			     stream->epoch);
-	if (r == 0)
-		r = sqlite_next(s, stmt, err);
-	if (r > 0) {
-		stream->sequence = (uint64_t)sqlite3_column_int64(stmt, 0);
-		sqlite_leave(stmt);
-		return 0;
-	}
-	if (r == 0)
-		r = sqlite_run(s, err, "INSERT INTO stream (agent_id, epoch, sequence, used_ms) VALUES (?, ?, 0, ?)", "iui",
-			       stream->agent_id, stream->epoch, now_ms);
-	if (r == 0)
-		r = sqlite_run(s, err,
-			       "DELETE FROM stream WHERE agent_id = ?1 AND epoch IN"
-			       " (SELECT epoch FROM stream WHERE agent_id = ?1 ORDER BY used_ms DESC, epoch LIMIT -1 OFFSET ?2)",
-			       "id", stream->agent_id, EPOCHS_PER_AGENT_MAX);
-	return r;
-}
-
-static int find_stream(struct sqlite *s, struct span agent, uint64_t epoch, int64_t now_ms, struct stream **ret, struct err *err)
-{
-	struct key key = {.len = 0};
-	struct span name = key_name(&key, agent);
-	key_number(&key, (int64_t)epoch);
-	struct stream *stream = table_find(&s->streams, key_span(&key));
-	if (stream) {
-		*ret = stream;
-		return 0;
-	}
-	int64_t agent_id = 0;
-	int r = make_room(s, &s->streams, err);
-	if (r == 0)
-		r = agent_id_of(s, name, epoch, now_ms, &agent_id, err);
-	if (r < 0)
-		return r;
-	stream = table_add(&s->streams, key_span(&key));
-	if (!stream)
-		return out_of_memory(err);
-	stream->agent_id = agent_id;
-	stream->epoch = epoch;
-	r = read_stream(s, stream, now_ms, err);
-	if (r == 0)
-		*ret = stream;
-	return r;
-}
-
-static int write_streams(struct sqlite *s, struct err *err)
-{
-	struct stream *e;
-	int r = 0;
-	while (r == 0 && (e = table_next_dirty(&s->streams))) {
-		r = sqlite_run(s, err, "UPDATE stream SET sequence = ?, used_ms = max(used_ms, ?) WHERE agent_id = ? AND epoch = ?", "uiiu",
-			       e->sequence, e->seen_ms, e->agent_id, e->epoch);
-		if (r == 0)
-			r = sqlite_run(s, err,
-				       "UPDATE agent SET last_seen_ms = max(last_seen_ms, ?2), lost_records = min(lost_records + ?3, ?5),"
-				       " sketches_refused = min(sketches_refused + ?4, ?5) WHERE id = ?1",
-				       "iiuuu", e->agent_id, e->seen_ms, e->lost, e->refused, CELL_REQUESTS_MAX);
-		e->lost = e->refused = 0;
-	}
-	return r;
 }
 
 /* ---- scopes ---- */
@@ -270,18 +122,18 @@ static int insert_scope(struct sqlite *s, int kind, struct span workload, struct
 
 static int find_scope(struct sqlite *s, int kind, struct span workload, struct span host, struct scope_row **ret, struct err *err)
 {
-	struct key key = {.len = 0};
-	key_number(&key, kind);
-	workload = key_name(&key, workload);
-	host = key_name(&key, host);
-	struct scope_row *row = table_find(&s->scopes, key_span(&key));
+	struct table_key key = {.len = 0};
+	table_key_number(&key, kind);
+	workload = table_key_name(&key, workload);
+	host = table_key_name(&key, host);
+	struct scope_row *row = table_find(&s->scopes, table_key_span(&key));
 	if (row) {
 		*ret = row;
 		return 0;
 	}
 	struct scope_row fresh = {.id = 0};
 	int64_t held = 0;
-	int r = make_room(s, &s->scopes, err);
+	int r = sqlite_memory_room(s, &s->scopes, err);
 	if (r == 0)
 		r = select_scope(s, kind, workload, host, &fresh, err);
 	if (r == 0) {
@@ -293,9 +145,9 @@ static int find_scope(struct sqlite *s, int kind, struct span workload, struct s
 	}
 	if (r < 0)
 		return r;
-	row = table_add(&s->scopes, key_span(&key));
+	row = table_add(&s->scopes, table_key_span(&key));
 	if (!row)
-		return out_of_memory(err);
+		return sqlite_out_of_memory(err);
 	fresh.entry = row->entry;
 	*row = fresh;
 	*ret = row;
@@ -351,17 +203,17 @@ static bool is_bucket(struct span template)
 static int find_endpoint(struct sqlite *s, struct scope_row *scope, struct span method, struct span template, int64_t now_ms,
 			 struct endpoint_row **ret, struct err *err)
 {
-	struct key key = {.len = 0};
-	key_number(&key, scope->id);
-	method = key_name(&key, method);
-	template = key_name(&key, template);
-	struct endpoint_row *row = table_find(&s->endpoints, key_span(&key));
+	struct table_key key = {.len = 0};
+	table_key_number(&key, scope->id);
+	method = table_key_name(&key, method);
+	template = table_key_name(&key, template);
+	struct endpoint_row *row = table_find(&s->endpoints, table_key_span(&key));
 	if (row) {
 		*ret = row;
 		return 0;
 	}
 	struct endpoint_row fresh = {.id = 0};
-	int r = make_room(s, &s->endpoints, err);
+	int r = sqlite_memory_room(s, &s->endpoints, err);
 	if (r == 0)
 		r = select_endpoint(s, scope->id, method, template, &fresh, err);
 	if (r == 0) {
@@ -375,9 +227,9 @@ static int find_endpoint(struct sqlite *s, struct scope_row *scope, struct span 
 	}
 	if (r < 0)
 		return r;
-	row = table_add(&s->endpoints, key_span(&key));
+	row = table_add(&s->endpoints, table_key_span(&key));
 	if (!row)
-		return out_of_memory(err);
+		return sqlite_out_of_memory(err);
 	fresh.entry = row->entry;
 	fresh.method = span_make(row->entry.key.data + sizeof scope->id, method.len);
 	fresh.template = span_make(fresh.method.data + method.len + 1, template.len);
@@ -439,17 +291,17 @@ static int write_endpoints(struct sqlite *s, struct err *err)
 
 static int add_hour(struct sqlite *s, struct table *hours, int64_t hour_ms, int64_t id, const struct endpoint *in, struct err *err)
 {
-	struct key key = {.len = 0};
-	key_number(&key, hour_ms);
-	key_number(&key, id);
-	struct hour_row *row = table_find(hours, key_span(&key));
+	struct table_key key = {.len = 0};
+	table_key_number(&key, hour_ms);
+	table_key_number(&key, id);
+	struct hour_row *row = table_find(hours, table_key_span(&key));
 	if (!row) {
-		int r = make_room(s, hours, err);
+		int r = sqlite_memory_room(s, hours, err);
 		if (r < 0)
 			return r;
-		row = table_add(hours, key_span(&key));
+		row = table_add(hours, table_key_span(&key));
 		if (!row)
-			return out_of_memory(err);
+			return sqlite_out_of_memory(err);
 		row->hour_ms = hour_ms;
 		row->id = id;
 	}
@@ -481,9 +333,19 @@ static int write_hours(struct sqlite *s, struct table *hours, const char *sql, s
 
 /* ---- the memory as a whole ---- */
 
+int sqlite_memory_room(struct sqlite *s, struct table *t, struct err *err)
+{
+	if (!table_full(t))
+		return 0;
+	int r = sqlite_memory_write(s, err);
+	if (r == 0)
+		table_clear(t);
+	return r;
+}
+
 int sqlite_memory_init(struct sqlite *s)
 {
-	int r = table_init(&s->streams, sizeof(struct stream), STREAMS_MAX, NULL);
+	int r = sqlite_streams_init(s);
 	if (r == 0)
 		r = table_init(&s->scopes, sizeof(struct scope_row), SCOPES_MAX, NULL);
 	if (r == 0)
@@ -520,7 +382,7 @@ int sqlite_memory_write(struct sqlite *s, struct err *err)
 		r = write_scopes(s, err);
 	if (r == 0)
 		r = sqlite_sketches_write(s, err);
-	return r == 0 ? write_streams(s, err) : r;
+	return r == 0 ? sqlite_streams_write(s, err) : r;
 }
 
 /* ---- a batch ---- */
@@ -528,7 +390,7 @@ int sqlite_memory_write(struct sqlite *s, struct err *err)
 static int merge_endpoint(struct sqlite *s, struct scope_row *scope, int64_t hour_ms, const struct endpoint *in, int64_t now_ms,
 			  struct err *err)
 {
-	struct endpoint_row *row;
+	struct endpoint_row *row = NULL;
 	int r = find_endpoint(s, scope, in->method, in->template, now_ms, &row, err);
 	if (r < 0)
 		return r;
@@ -541,9 +403,10 @@ static int merge_endpoint(struct sqlite *s, struct scope_row *scope, int64_t hou
 	return r < 0 ? r : add_hour(s, &s->scope_hours, hour_ms, scope->id, in, err);
 }
 
-static int merge_scope(struct sqlite *s, struct stream *stream, int64_t start_ms, const struct scope *in, int64_t now_ms, struct err *err)
+static int merge_scope(struct sqlite *s, struct sqlite_stream *stream, int64_t start_ms, const struct scope *in, int64_t now_ms,
+		       struct err *err)
 {
-	struct scope_row *scope;
+	struct scope_row *scope = NULL;
 	int r = find_scope(s, (int)in->kind, in->workload, in->host, &scope, err);
 	for (size_t i = 0; r == 0 && i < in->endpoint_count; i++)
 		r = merge_endpoint(s, scope, floor_to(start_ms, HOUR_MS), &in->endpoints[i], now_ms, err);
@@ -587,7 +450,7 @@ static int merge_ledger(struct sqlite *s, int64_t agent_id, const struct ledger 
 			  in->skipped, in->known_gap, in->events, in->events_malformed, in->events_lost, in->gap_ms);
 }
 
-static int merge_batch(struct sqlite *s, struct stream *stream, const struct batch *batch, int64_t now_ms, struct err *err)
+static int merge_batch(struct sqlite *s, struct sqlite_stream *stream, const struct batch *batch, int64_t now_ms, struct err *err)
 {
 	int r = 0;
 	for (size_t i = 0; i < batch->window_count; i++) {
@@ -603,12 +466,11 @@ static int merge_batch(struct sqlite *s, struct stream *stream, const struct bat
 /* 0 also when it was merged before; -ESTALE when one before it is missing. */
 static int merge_delivery(struct sqlite *s, const struct store_delivery *d, struct err *err)
 {
-	struct stream *stream;
-	int r = find_stream(s, d->agent, d->epoch, d->received_ms, &stream, err);
+	struct sqlite_stream *stream = NULL;
+	int r = sqlite_stream_find(s, d->agent, d->epoch, d->received_ms, &stream, err);
 	if (r < 0)
 		return r;
-	latest(&stream->seen_ms, d->received_ms);
-	table_touch(&s->streams, &stream->entry);
+	sqlite_stream_seen(s, stream, d->received_ms);
 	if (d->sequence <= stream->sequence)
 		return 0;
 	if (d->sequence != stream->sequence + 1) {
@@ -644,46 +506,4 @@ int sqlite_merge(struct store *store, const struct store_delivery *deliveries, s
 		return r;
 	*ret_done = done;
 	return hole ? -ESTALE : 0;
-}
-
-/* ---- the ends of a stream ---- */
-
-static int greet(struct sqlite *s, const struct hello *hello, int64_t now_ms, uint64_t *ret_merged, struct err *err)
-{
-	struct stream *stream;
-	int r = find_stream(s, hello->agent, hello->epoch, now_ms, &stream, err);
-	if (r < 0)
-		return r;
-	latest(&stream->seen_ms, now_ms);
-	if (hello->first_sequence > stream->sequence + 1) {
-		add_up(&stream->lost, hello->first_sequence - stream->sequence - 1, CELL_REQUESTS_MAX);
-		stream->sequence = hello->first_sequence - 1;
-	}
-	table_touch(&s->streams, &stream->entry);
-	*ret_merged = stream->sequence;
-	return sqlite_run(s, err, "UPDATE agent SET version = ?, kernel = ?, epoch = ?, connected = 1 WHERE id = ?", "ssui", hello->version,
-			  hello->kernel, hello->epoch, stream->agent_id);
-}
-
-int sqlite_hello(struct store *store, const struct hello *hello, int64_t now_ms, uint64_t *ret_merged, struct err *err)
-{
-	struct sqlite *s = sqlite_of(store);
-	uint64_t merged = 0;
-	int r = sqlite_begin(s, err);
-	if (r < 0)
-		return r;
-	r = sqlite_end(s, greet(s, hello, now_ms, &merged, err), err);
-	if (r == 0)
-		*ret_merged = merged;
-	return r;
-}
-
-int sqlite_goodbye(struct store *store, struct span agent, int64_t now_ms, struct err *err)
-{
-	struct sqlite *s = sqlite_of(store);
-	int r = sqlite_begin(s, err);
-	if (r < 0)
-		return r;
-	r = sqlite_run(s, err, "UPDATE agent SET connected = 0, last_seen_ms = max(last_seen_ms, ?) WHERE name = ?", "is", now_ms, agent);
-	return sqlite_end(s, r, err);
 }

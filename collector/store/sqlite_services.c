@@ -74,22 +74,30 @@ static int classify_endpoints(struct sqlite *s, struct err *err)
 	return r;
 }
 
-/* Reads a whole table while it is being changed, which SQLite allows as long as the rows' own keys stand still: they do. */
+static int classified_by(struct sqlite *s, int64_t *ret_version, struct err *err)
+{
+	sqlite3_stmt *stmt = NULL;
+	int r = sqlite_query(s, &stmt, err, "SELECT value FROM meta WHERE key = 'functions_version'", "");
+	if (r == 0)
+		r = sqlite_next(s, stmt, err);
+	if (r <= 0)
+		return r;
+	*ret_version = sqlite3_column_int64(stmt, 0);
+	sqlite_leave(stmt);
+	return 0;
+}
+
+/* Reads whole tables while changing them, which SQLite allows as long as the rows' own keys stand still: they do. */
 int sqlite_services_sync(struct sqlite *s, struct err *err)
 {
-	sqlite3_stmt *stmt;
+	int64_t version = 0;
 	int r = keep_declarations(s, err);
 	if (r == 0)
 		r = assign_scopes(s, err);
 	if (r == 0)
-		r = sqlite_query(s, &stmt, err, "SELECT value FROM meta WHERE key = 'functions_version'", "");
-	if (r == 0)
-		r = sqlite_next(s, stmt, err);
-	bool current = r > 0 && sqlite3_column_int64(stmt, 0) == FUNCTIONS_VERSION;
-	if (r > 0)
-		sqlite_leave(stmt);
-	if (r < 0 || current)
-		return r < 0 ? r : 0;
+		r = classified_by(s, &version, err);
+	if (r < 0 || version == FUNCTIONS_VERSION)
+		return r;
 	r = classify_endpoints(s, err);
 	if (r == 0)
 		r = sqlite_run(s, err, "INSERT OR REPLACE INTO meta (key, value) VALUES ('functions_version', ?)", "d",

@@ -66,14 +66,12 @@ static int find_sketch(struct sqlite *s, const struct sketch_key *key, struct sk
 	struct span bytes = span_make(key, sizeof *key);
 	struct sketch_row *row = table_find(&s->sketches, bytes);
 	if (!row) {
-		int r = table_full(&s->sketches) ? sqlite_sketches_write(s, err) : 0;
+		int r = sqlite_memory_room(s, &s->sketches, err);
 		if (r < 0)
 			return r;
-		if (table_full(&s->sketches))
-			table_clear(&s->sketches);
 		row = table_add(&s->sketches, bytes);
 		if (!row)
-			return -ENOMEM;
+			return sqlite_out_of_memory(err);
 		ull_init(&row->users, ULL_P);
 		r = select_sketch(s, key, row, err);
 		if (r < 0)

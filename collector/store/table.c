@@ -6,6 +6,23 @@
 
 _Static_assert(sizeof(((struct table *)0)->hash_key) == crypto_shorthash_KEYBYTES, "the key of SipHash-2-4");
 
+void table_key_number(struct table_key *k, int64_t number)
+{
+	memcpy(k->bytes + k->len, &number, sizeof number);
+	k->len += sizeof number;
+}
+
+struct span table_key_name(struct table_key *k, struct span name)
+{
+	size_t len = name.len <= NAME_BYTES_MAX ? name.len : NAME_BYTES_MAX;
+	char *at = k->bytes + k->len;
+	if (len)
+		memcpy(at, name.data, len);
+	at[len] = '\0';
+	k->len += len + 1;
+	return span_make(at, len);
+}
+
 int table_init(struct table *t, size_t entry_size, size_t max, void (*done)(struct entry *e))
 {
 	size_t buckets = 16;

@@ -11,6 +11,20 @@
 #include <stdint.h>
 
 #include "lib/span.h"
+#include "proto/window.h"
+
+/* A key is built part by part; enough for two names of the wire and two numbers. */
+struct table_key {
+	char bytes[16 + 2 * (NAME_BYTES_MAX + 1)];
+	size_t len;
+};
+void table_key_number(struct table_key *k, int64_t number);
+/* Names are at most NAME_BYTES_MAX long (window.c) and hold no NUL; a longer one is cut. Returns the name within the key. */
+struct span table_key_name(struct table_key *k, struct span name);
+static inline struct span table_key_span(const struct table_key *k)
+{
+	return span_make(k->bytes, k->len);
+}
 
 struct entry {
 	struct entry *next;       /* of the same bucket */

@@ -297,15 +297,20 @@ static struct grpc_call *call_of(nghttp2_session *session, int32_t stream)
 	return nghttp2_session_get_stream_user_data(session, stream);
 }
 
+static void earn(struct grpc_connection *c, int64_t tokens)
+{
+	c->tokens += tokens;
+	if (c->tokens > GRPC_TOKENS_MAX)
+		c->tokens = GRPC_TOKENS_MAX;
+}
+
 /* Every frame is looked at once, when it begins: how many there may be is a question of tokens, whatever nghttp2 thinks of them. */
 static bool pay(struct grpc_connection *c, const nghttp2_frame_hd *hd)
 {
 	uint64_t now = uv_now(c->keepalive.loop);
-	c->tokens += (int64_t)((now - c->tokens_ms) * GRPC_TOKENS_PER_SECOND / 1000);
+	earn(c, (int64_t)(now - c->tokens_ms) * GRPC_TOKENS_PER_SECOND / 1000);
 	c->tokens_ms = now;
-	c->tokens += hd->type == NGHTTP2_DATA && hd->length > 0 ? 1 : -1;
-	if (c->tokens > GRPC_TOKENS_MAX)
-		c->tokens = GRPC_TOKENS_MAX;
+	earn(c, hd->type == NGHTTP2_DATA && hd->length > 0 ? 1 : -1);
 	return c->tokens > 0;
 }
 
@@ -423,10 +428,12 @@ static int on_stream_close(nghttp2_session *session, int32_t stream, uint32_t er
 	return 0;
 }
 
-/* Our status went out: a client that still sends is told to stop (RFC 9113, 8.1). */
+/* What we send earns the peer its window updates. When our status went out, a client that still sends is told to stop (RFC 9113, 8.1). */
 static int on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame, void *ctx)
 {
 	struct grpc_connection *c = ctx;
+	if (frame->hd.type == NGHTTP2_DATA && frame->hd.length > 0)
+		earn(c, 1);
 	if (!c->is_server || frame->hd.type != NGHTTP2_HEADERS || !(frame->hd.flags & NGHTTP2_FLAG_END_STREAM))
 		return 0;
 	const struct grpc_call *call = call_of(session, frame->hd.stream_id);

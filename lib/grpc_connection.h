@@ -13,7 +13,7 @@ enum {
 	GRPC_STREAM_WINDOW = 256 << 10,
 	GRPC_CONNECTION_WINDOW = 1 << 20,
 	GRPC_KEEPALIVE_TICKS = 3,
-	/* Control frames cost one token, non-empty DATA earns one, time earns some: a flood has no other way to pay. */
+	/* Control frames cost one token; DATA that carries something, either way, and time earn some: a flood has no way to pay. */
 	GRPC_TOKENS_MAX = 1000,
 	GRPC_TOKENS_PER_SECOND = 200,
 };

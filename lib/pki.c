@@ -19,7 +19,8 @@
 #include "lib/span.h"
 
 enum { PEM_BYTES_MAX = 1 << 16, SERIAL_BITS = 127 };
-#define DAY_MS INT64_C(86400000)
+#define DAY_MS         INT64_C(86400000)
+#define AUTHORITY_NAME "Tocsin authority"
 
 /* OpenSSL's own reason for the last failure; its queue is emptied, so that an old error never explains a new one. */
 static int openssl_failed(const char *file, const char *what, struct err *err)
@@ -98,8 +99,8 @@ static int read_key(const char *file, EVP_PKEY **ret, struct err *err)
 
 static int read_pair(const char *certificate_file, const char *key_file, X509 **ret_certificate, EVP_PKEY **ret_key, struct err *err)
 {
-	X509 *certificate;
-	EVP_PKEY *key;
+	X509 *certificate = NULL;
+	EVP_PKEY *key = NULL;
 	int r = read_certificate(certificate_file, &certificate, err);
 	if (r < 0)
 		return r;
@@ -122,8 +123,8 @@ static int read_pair(const char *certificate_file, const char *key_file, X509 **
 
 int pki_check_pair(const char *certificate_file, const char *key_file, struct err *err)
 {
-	X509 *certificate;
-	EVP_PKEY *key;
+	X509 *certificate = NULL;
+	EVP_PKEY *key = NULL;
 	int r = read_pair(certificate_file, key_file, &certificate, &key, err);
 	if (r < 0)
 		return r;
@@ -183,7 +184,7 @@ static void copy_names(const X509 *certificate, char *text, size_t cap)
 
 int pki_describe(const char *certificate_file, struct pki_description *ret, struct err *err)
 {
-	X509 *certificate;
+	X509 *certificate = NULL;
 	int r = read_certificate(certificate_file, &certificate, err);
 	if (r < 0)
 		return r;
@@ -352,7 +353,7 @@ int pki_make_authority(const char *dir, int64_t now_ms, struct err *err)
 	if (r < 0)
 		return r;
 	EVP_PKEY *key = EVP_EC_gen("P-256");
-	X509 *certificate = key ? certificate_new("Tocsin authority", now_ms - PKI_BACKDATED_HOURS * INT64_C(3600000),
+	X509 *certificate = key ? certificate_new(AUTHORITY_NAME, now_ms - PKI_BACKDATED_HOURS * INT64_C(3600000),
 						  now_ms + PKI_AUTHORITY_DAYS * DAY_MS, key)
 				: NULL;
 	if (certificate && sign(certificate, certificate, key, &authority_profile))
@@ -403,11 +404,26 @@ done:
 	return r;
 }
 
+/* -ESTALE when it is time for a new one. */
+static int check_age(const char *certificate_file, const char *key_file, int64_t now_ms, struct err *err)
+{
+	struct pki_description d;
+	int r = pki_check_pair(certificate_file, key_file, err);
+	if (r == 0)
+		r = pki_describe(certificate_file, &d, err);
+	if (r < 0)
+		return r;
+	return strcmp(d.issuer, AUTHORITY_NAME) == 0 && d.until_ms - now_ms < PKI_RENEW_DAYS * DAY_MS ? -ESTALE : 0;
+}
+
 int pki_ensure(const char *dir, enum pki_kind kind, const char *name, const char *names, const char *certificate_file, const char *key_file,
 	       int64_t now_ms, struct err *err)
 {
-	if (exists(certificate_file) && exists(key_file))
-		return pki_check_pair(certificate_file, key_file, err);
+	if (exists(certificate_file) && exists(key_file)) {
+		int r = check_age(certificate_file, key_file, now_ms, err);
+		if (r != -ESTALE)
+			return r;
+	}
 	const struct pki_request request = {
 		.kind = kind,
 		.name = name,

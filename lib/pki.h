@@ -12,6 +12,7 @@
 enum {
 	PKI_AUTHORITY_DAYS = 3650,
 	PKI_LEAF_DAYS = 397,     /* what browsers accept; the dashboard shows it too */
+	PKI_RENEW_DAYS = 30,     /* before its end, a certificate of our own authority is made anew */
 	PKI_BACKDATED_HOURS = 1, /* hosts whose clocks are behind must not refuse a new certificate */
 	PKI_NAME_MAX = 64,       /* common name: X.520 ub-common-name */
 	PKI_NAMES_MAX = 64,      /* host names and addresses of one certificate */
@@ -38,7 +39,8 @@ struct pki_description {
 int pki_make_authority(const char *dir, int64_t now_ms, struct err *err);
 /* A new key and a certificate of it, signed by the authority in `dir`. -EINVAL for a name or a time that cannot be. */
 int pki_issue(const char *dir, const struct pki_request *request, const char *certificate_file, const char *key_file, struct err *err);
-/* The usual life: pki_issue valid from now for PKI_LEAF_DAYS, unless both files are there. */
+/* The usual life: pki_issue, valid from now for PKI_LEAF_DAYS, unless both files are there. What our own authority made is renewed within
+ * PKI_RENEW_DAYS of its end; what an operator brought from elsewhere is never touched. */
 int pki_ensure(const char *dir, enum pki_kind kind, const char *name, const char *names, const char *certificate_file, const char *key_file,
 	       int64_t now_ms, struct err *err);
 

@@ -91,6 +91,27 @@ static void ensuring_twice_makes_one_certificate(void **state)
 	assert_int_equal(before.st_ino, after.st_ino);
 }
 
+static void a_certificate_is_renewed_before_its_end(void **state)
+{
+	(void)state;
+	static const struct {
+		int64_t days_left;
+		bool renewed;
+	} rows[] = {{PKI_RENEW_DAYS, false}, {PKI_RENEW_DAYS - 1, true}};
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct pki_description before, after;
+		struct err err;
+		certificates_issue(&certs, "pki", PKI_SERVER, "aging", "localhost", -1, 100);
+		assert_int_equal(pki_describe(PATH("aging.crt"), &before, &err), 0);
+		int64_t now_ms = before.until_ms - rows[i].days_left * CERTIFICATES_DAY_MS;
+		assert_int_equal(
+			pki_ensure(PATH("pki"), PKI_SERVER, "aging", "localhost", PATH("aging.crt"), PATH("aging.key"), now_ms, &err), 0);
+		assert_int_equal(pki_describe(PATH("aging.crt"), &after, &err), 0);
+		assert_true((after.until_ms != before.until_ms) == rows[i].renewed);
+		assert_int_equal(pki_check_pair(PATH("aging.crt"), PATH("aging.key"), &err), 0);
+	}
+}
+
 static void a_name_has_up_to_64_bytes(void **state)
 {
 	(void)state;
@@ -162,6 +183,7 @@ int main(void)
 		cmocka_unit_test(keys_are_readable_by_their_owner_alone),
 		cmocka_unit_test(an_authority_that_is_there_is_kept),
 		cmocka_unit_test(ensuring_twice_makes_one_certificate),
+		cmocka_unit_test(a_certificate_is_renewed_before_its_end),
 		cmocka_unit_test(a_name_has_up_to_64_bytes),
 		cmocka_unit_test(what_cannot_be_in_a_certificate_is_refused),
 		cmocka_unit_test(a_file_that_cannot_be_used_is_refused_with_its_name_and_the_reason),

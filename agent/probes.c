@@ -30,7 +30,7 @@ static void on_slice(void *ctx, const struct http_slice *slice, const uint8_t *d
 {
 	struct probes *p = ctx;
 	int64_t time_ms = ((int64_t)slice->time_ns + p->wall_offset_ns) / 1000000;
-	uint32_t workload = resolver_workload(p->resolver, slice->cgroup, slice->local_port, time_ms);
+	uint32_t workload = resolver_workload(p->resolver, slice->cgroup, slice->local_port, (int64_t)(slice->time_ns / 1000000));
 	http_streams_feed(p->streams, slice, span_make(data, slice->captured), workload, time_ms);
 }
 

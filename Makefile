@@ -128,7 +128,23 @@ probe-tests: $(PROBE_TESTS)
 .PHONY: probe-tests
 
 test: ; $(Q)tests/run
-bench: all ; $(Q)tests/bench/run
+
+# tests/bench/bench_<noun>.c: prints one section of figures. The reference is the peer that bench_http measures beside our agent.
+BENCH := $(patsubst %.c,$(OUT)/%,$(wildcard tests/bench/bench_*.c)) $(OUT)/tests/bench/http_reference
+$(GEN)/bench/%.bpf.o: tests/bench/%.bpf.c $(wildcard tests/bench/*.h) | $(DEPS)
+	@echo "  BPF     $<"
+	@mkdir -p $(@D)
+	$(Q)clang -g -O2 -target bpf -mcpu=v3 -Wall -Wextra -Werror -I. -I/usr/include/$$(uname -m)-linux-gnu -c -o $@ $<
+	$(Q)llvm-strip -g $@
+$(GEN)/bench/%.skel.h: $(GEN)/bench/%.bpf.o
+	$(Q)bpftool gen skeleton $< name $*_bpf > $@
+$(OUT)/obj/tests/bench/http_reference.o: $(GEN)/bench/http_reference.skel.h
+$(OUT)/tests/bench/%: $(OUT)/obj/tests/bench/%.o $(OUT)/libagent.a $(OUT)/libcollector.a $(OUT)/libtocsin.a
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(call PKG,$(LIBS_AGENT) $(LIBS_COLLECTOR) $(LIBS_LIB)) -lpthread -lm
+bench-programs: $(BENCH)
+bench: all bench-programs ; $(Q)tests/bench/run
+.PHONY: bench-programs
 soak: all ; $(Q)tests/run soak
 
 # tests/fuzz/<part>/fuzz_<noun>.c: one target a parser, seeds in tests/fuzz/seeds/<noun>/.

@@ -33,20 +33,23 @@ static bool is_control(char c)
 	return (u < 0x20 && u != '\t') || u == 0x7f;
 }
 
-static bool is_clean(struct span s)
+/* Mycroft's test on eight bytes: is one of them below 0x20, or 0x7f? The tab is; who asks looks closer then. */
+static bool may_hold_control(const char *bytes)
 {
 	const uint64_t ones = UINT64_C(0x0101010101010101);
+	uint64_t word;
+	memcpy(&word, bytes, sizeof word);
+	uint64_t del = word ^ (ones * 0x7f);
+	return (((word - ones * 0x20) & ~word) | ((del - ones) & ~del)) & (ones * 0x80);
+}
+
+static bool is_clean(struct span s)
+{
 	size_t i = 0;
-	/* Eight bytes at a time (Mycroft's test): a byte below 0x20, or 0x7f, raises its top bit. The tab goes the slow way. */
-	for (; i + 8 <= s.len; i += 8) {
-		uint64_t word;
-		memcpy(&word, s.data + i, sizeof word);
-		uint64_t low = (word - ones * 0x20) & ~word;
-		uint64_t del = (word ^ (ones * 0x7f));
-		del = (del - ones) & ~del;
-		if ((low | del) & (ones * 0x80))
-			break;
-	}
+	while (i + 8 <= s.len && !may_hold_control(s.data + i))
+		i += 8;
+	if (s.len >= 8 && s.len - i < 8 && !may_hold_control(s.data + s.len - 8)) /* the last bytes, some of them again */
+		return true;
 	for (; i < s.len; i++)
 		if (is_control(s.data[i]))
 			return false;
@@ -288,12 +291,13 @@ bool head_may_begin_answer(struct span bytes)
 	return s.len < start.len ? span_starts_with(start, s) : span_starts_with(s, start);
 }
 
-static struct span until_any(struct span s, const char *ends)
+/* What stands before query and fragment. */
+static struct span path_alone(struct span target)
 {
 	size_t i = 0;
-	while (i < s.len && !strchr(ends, s.data[i]))
+	while (i < target.len && target.data[i] != '?' && target.data[i] != '#')
 		i++;
-	return span_make(s.data, i);
+	return span_make(target.data, i);
 }
 
 /* "user@example.org:8080" is "example.org"; "[::1]:80" is "[::1]". */
@@ -308,7 +312,7 @@ static struct span host_alone(struct span authority)
 		const char *end = memchr(authority.data, ']', authority.len);
 		return end ? span_make(authority.data, (size_t)(end - authority.data) + 1) : authority;
 	}
-	return until_any(authority, ":");
+	return span_cut(&authority, ':');
 }
 
 void head_route(const struct head *head, struct span *ret_host, struct span *ret_path)
@@ -322,10 +326,11 @@ void head_route(const struct head *head, struct span *ret_host, struct span *ret
 		struct span rest = target;
 		span_cut(&rest, '/'); /* "http:" */
 		span_cut(&rest, '/'); /* between the two slashes */
-		authority = until_any(rest, "/?#");
+		struct span whole = path_alone(rest);
+		authority = span_cut(&whole, '/');
 		target = span_from(rest, authority.len);
 	}
-	struct span path = until_any(target, "?#");
+	struct span path = path_alone(target);
 	*ret_host = host_alone(authority);
 	*ret_path = path.len > 0 ? path : span_str("/");
 }

@@ -8,12 +8,14 @@
 
 enum { CONNECTIONS = 1000, EXCHANGES = 400000, ROUNDS = 7 };
 
-static const char request[] = "GET /t/a-thread-about-clocks/4711?page=2 HTTP/1.1\r\nHost: forum.example\r\nUser-Agent: Mozilla/5.0 (X11; Linux x86_64; "
-			      "rv:128.0) Gecko/20100101 Firefox/128.0\r\nAccept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8\r\n"
-			      "Accept-Language: zh-CN,zh;q=0.8,en;q=0.5\r\nAccept-Encoding: gzip, deflate, br\r\nConnection: keep-alive\r\n"
-			      "Cookie: theme=dark; PHPSESSID=0123456789abcdef0123456789abcdef; seen=1\r\nUpgrade-Insecure-Requests: 1\r\n\r\n";
-static const char answer[] = "HTTP/1.1 200 OK\r\nServer: nginx\r\nDate: Mon, 05 Jan 2026 08:00:00 GMT\r\nContent-Type: text/html; charset=utf-8\r\n"
-			     "Content-Length: 12\r\nConnection: keep-alive\r\nX-Frame-Options: DENY\r\nCache-Control: private\r\n\r\nhello world\n";
+static const char request[] =
+	"GET /t/a-thread-about-clocks/4711?page=2 HTTP/1.1\r\nHost: forum.example\r\nUser-Agent: Mozilla/5.0 (X11; Linux x86_64; "
+	"rv:128.0) Gecko/20100101 Firefox/128.0\r\nAccept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8\r\n"
+	"Accept-Language: zh-CN,zh;q=0.8,en;q=0.5\r\nAccept-Encoding: gzip, deflate, br\r\nConnection: keep-alive\r\n"
+	"Cookie: theme=dark; PHPSESSID=0123456789abcdef0123456789abcdef; seen=1\r\nUpgrade-Insecure-Requests: 1\r\n\r\n";
+static const char answer[] =
+	"HTTP/1.1 200 OK\r\nServer: nginx\r\nDate: Mon, 05 Jan 2026 08:00:00 GMT\r\nContent-Type: text/html; charset=utf-8\r\n"
+	"Content-Length: 12\r\nConnection: keep-alive\r\nX-Frame-Options: DENY\r\nCache-Control: private\r\n\r\nhello world\n";
 
 struct peer {
 	uint32_t seq[2], number[2];
@@ -82,7 +84,7 @@ int main(void)
 	qsort(ns, ROUNDS, sizeof ns[0], by_value);
 	printf("### Understanding one exchange (agent/http and agent/identity, user CPU)\n\n");
 	printf("| request + answer head | median of %d rounds | fastest |\n|---|---|---|\n", ROUNDS);
-	printf("| %zu + %zu bytes, %d connections | %.0f ns | %.0f ns |\n\n", sizeof request - 1, sizeof answer - 1, CONNECTIONS, ns[ROUNDS / 2],
-	       ns[0]);
+	printf("| %zu + %zu bytes, %d connections | %.0f ns | %.0f ns |\n\n", sizeof request - 1, sizeof answer - 1, CONNECTIONS,
+	       ns[ROUNDS / 2], ns[0]);
 	return 0;
 }

@@ -137,7 +137,7 @@ $(GEN)/bench/%.bpf.o: tests/bench/%.bpf.c $(wildcard tests/bench/*.h) | $(DEPS)
 	$(Q)clang -g -O2 -target bpf -mcpu=v3 -Wall -Wextra -Werror -I. -I/usr/include/$$(uname -m)-linux-gnu -c -o $@ $<
 	$(Q)llvm-strip -g $@
 $(GEN)/bench/%.skel.h: $(GEN)/bench/%.bpf.o
-	$(Q)bpftool gen skeleton $< name $*_bpf > $@
+	$(Q){ echo '/* NOLINTBEGIN: generated */'; bpftool gen skeleton $< name $*_bpf; echo '/* NOLINTEND */'; } > $@
 $(OUT)/obj/tests/bench/http_reference.o: $(GEN)/bench/http_reference.skel.h
 $(OUT)/tests/bench/%: $(OUT)/obj/tests/bench/%.o $(OUT)/libagent.a $(OUT)/libcollector.a $(OUT)/libtocsin.a
 	@mkdir -p $(@D)

@@ -5,12 +5,10 @@ static unsigned char lower(unsigned char c)
 	return c >= 'A' && c <= 'Z' ? (unsigned char)(c + ('a' - 'A')) : c;
 }
 
-bool span_equal_nocase(struct span a, struct span b)
+bool span_same_letters(const char *a, const char *b, size_t len)
 {
-	if (a.len != b.len)
-		return false;
-	for (size_t i = 0; i < a.len; i++)
-		if (lower((unsigned char)a.data[i]) != lower((unsigned char)b.data[i]))
+	for (size_t i = 0; i < len; i++)
+		if (a[i] != b[i] && lower((unsigned char)a[i]) != lower((unsigned char)b[i]))
 			return false;
 	return true;
 }
@@ -18,17 +16,6 @@ bool span_equal_nocase(struct span a, struct span b)
 bool span_starts_with(struct span s, struct span prefix)
 {
 	return s.len >= prefix.len && memcmp(s.data, prefix.data, prefix.len) == 0;
-}
-
-struct span span_trim(struct span s)
-{
-	while (s.len > 0 && (s.data[0] == ' ' || s.data[0] == '\t')) {
-		s.data++;
-		s.len--;
-	}
-	while (s.len > 0 && (s.data[s.len - 1] == ' ' || s.data[s.len - 1] == '\t'))
-		s.len--;
-	return s;
 }
 
 struct span span_cut(struct span *rest, char sep)

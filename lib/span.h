@@ -36,10 +36,29 @@ static inline struct span span_from(struct span s, size_t from)
 	return from == 0 ? s : span_make(s.data + from, s.len - from); /* adding even 0 to a null pointer is undefined */
 }
 
-/* ASCII case only: header names, cookie attributes and host names know no other. */
-bool span_equal_nocase(struct span a, struct span b);
+/* ASCII case only: header names, cookie attributes and host names know no other. Lengths differ far more often than letters. */
+bool span_same_letters(const char *a, const char *b, size_t len);
+static inline bool span_equal_nocase(struct span a, struct span b)
+{
+	return a.len == b.len && span_same_letters(a.data, b.data, a.len);
+}
+
+static inline bool span_is_blank(char c)
+{
+	return c == ' ' || c == '\t';
+}
+
+static inline struct span span_trim(struct span s)
+{
+	size_t from = 0;
+	while (from < s.len && span_is_blank(s.data[from]))
+		from++;
+	while (s.len > from && span_is_blank(s.data[s.len - 1]))
+		s.len--;
+	return span_from(s, from);
+}
+
 bool span_starts_with(struct span s, struct span prefix);
-struct span span_trim(struct span s);
 /* Cuts `*rest` at the first `sep`: returns what stood before it and leaves what follows; without one, returns everything. */
 struct span span_cut(struct span *rest, char sep);
 

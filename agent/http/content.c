@@ -2,40 +2,45 @@
 
 /* The first row that fits wins: exact types before their families. */
 struct row {
-	const char *type; /* whole type, or with '*' at one end: "image/" and what follows, or a "+json" suffix */
-	const char *kind;
+	struct span type; /* whole type, or with '*' at one end: "image/" and what follows, or a "+json" suffix */
+	struct span kind;
 };
 
+#define TEXT(literal)                                                                                                                      \
+	{                                                                                                                                  \
+		literal, sizeof(literal) - 1                                                                                               \
+	}
+
 static const struct row rows[] = {
-	{"text/html", "html"},
-	{"application/json", "json"},
-	{"application/xhtml+xml", "html"},
-	{"text/css", "css"},
-	{"text/javascript", "script"},
-	{"application/javascript", "script"},
-	{"application/x-javascript", "script"},
-	{"text/event-stream", "event-stream"},
-	{"text/xml", "xml"},
-	{"application/xml", "xml"},
-	{"application/vnd.apple.mpegurl", "playlist"},
-	{"application/x-mpegurl", "playlist"},
-	{"audio/mpegurl", "playlist"},
-	{"audio/x-mpegurl", "playlist"},
-	{"application/dash+xml", "playlist"},
-	{"application/x-ndjson", "json"},
-	{"application/pdf", "pdf"},
-	{"application/x-www-form-urlencoded", "form"},
-	{"multipart/form-data", "form"},
-	{"application/grpc*", "grpc"},
-	{"application/ogg", "audio"},
-	{"application/wasm", "script"},
-	{"image/*", "image"},
-	{"audio/*", "audio"},
-	{"video/*", "video"},
-	{"font/*", "font"},
-	{"text/*", "text"},
-	{"*+json", "json"},
-	{"*+xml", "xml"},
+	{TEXT("text/html"), TEXT("html")},
+	{TEXT("application/json"), TEXT("json")},
+	{TEXT("application/xhtml+xml"), TEXT("html")},
+	{TEXT("text/css"), TEXT("css")},
+	{TEXT("text/javascript"), TEXT("script")},
+	{TEXT("application/javascript"), TEXT("script")},
+	{TEXT("application/x-javascript"), TEXT("script")},
+	{TEXT("text/event-stream"), TEXT("event-stream")},
+	{TEXT("text/xml"), TEXT("xml")},
+	{TEXT("application/xml"), TEXT("xml")},
+	{TEXT("application/vnd.apple.mpegurl"), TEXT("playlist")},
+	{TEXT("application/x-mpegurl"), TEXT("playlist")},
+	{TEXT("audio/mpegurl"), TEXT("playlist")},
+	{TEXT("audio/x-mpegurl"), TEXT("playlist")},
+	{TEXT("application/dash+xml"), TEXT("playlist")},
+	{TEXT("application/x-ndjson"), TEXT("json")},
+	{TEXT("application/pdf"), TEXT("pdf")},
+	{TEXT("application/x-www-form-urlencoded"), TEXT("form")},
+	{TEXT("multipart/form-data"), TEXT("form")},
+	{TEXT("application/grpc*"), TEXT("grpc")},
+	{TEXT("application/ogg"), TEXT("audio")},
+	{TEXT("application/wasm"), TEXT("script")},
+	{TEXT("image/*"), TEXT("image")},
+	{TEXT("audio/*"), TEXT("audio")},
+	{TEXT("video/*"), TEXT("video")},
+	{TEXT("font/*"), TEXT("font")},
+	{TEXT("text/*"), TEXT("text")},
+	{TEXT("*+json"), TEXT("json")},
+	{TEXT("*+xml"), TEXT("xml")},
 };
 
 static bool fits(struct span type, struct span pattern)
@@ -57,7 +62,7 @@ struct span content_kind(struct span content_type)
 	if (type.len == 0)
 		return span_make(NULL, 0);
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
-		if (fits(type, span_str(rows[i].type)))
-			return span_str(rows[i].kind);
+		if (fits(type, rows[i].type))
+			return rows[i].kind;
 	return span_str("binary");
 }

@@ -133,6 +133,7 @@ static void answer_heads_are_read_or_refused(void **state)
 		{"HTTP/1.0 999 \xe6\x8b\x92\r\n\r\n", WHOLE, 999, HEAD_FRAMING_NONE, "status and reason are the server's business"},
 		{"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n", WHOLE, 200, HEAD_FRAMING_CLOSE, "until close"},
 		{"HTTP/1.1 200 OK\r\nno field\r\n\r\n", WHOLE, 200, HEAD_FRAMING_AMBIGUOUS, "a bad line costs the framing, not the status"},
+		{"HTTP/1.1 200 OK\r\nA: x\x01\r\n\r\n", WHOLE, 200, HEAD_FRAMING_NONE, "an answer's values are its server's own"},
 		{"HTTP/1.1 301 M\r\nA: b\r\nC", HEAD_MORE, 301, HEAD_FRAMING_NONE, "cut: what was seen is there"},
 		{"HTTP/1.1 301 M\r\nContent-Length: 3\r\nC", HEAD_MORE, 301, HEAD_FRAMING_LENGTH, "cut after the length"},
 		{"HTTP/1.1 301 M", HEAD_MORE, 0, HEAD_FRAMING_NONE, "cut in the status line: it may go on"},

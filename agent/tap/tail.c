@@ -174,8 +174,10 @@ static bool may_be_copy(const char *path, const char *of)
 static bool is_copy_of_followed(const struct tail *t, const struct file *f)
 {
 	for (size_t i = 0; i < t->count; i++) {
+		if (!may_be_copy(f->path, t->files[i].path))
+			continue;
 		struct cursor c = file_cursor(&t->files[i]);
-		if (may_be_copy(f->path, t->files[i].path) && file_looks_like(f, &c))
+		if (file_looks_like(f, &c))
 			return true;
 	}
 	return false;
@@ -221,7 +223,8 @@ static int search(struct tail *t, const char *path, unsigned rule, const struct 
 	return r;
 }
 
-/* Files that were rotated away from `path` before anybody looked: its kin, written after what was read last. */
+/* Files that were rotated away from `path` before anybody looked: its kin, written after what was read last. By time and not by number, because
+ * names may carry dates; a writer that goes on in the older file while two more are rotated can hide one from this. */
 static void adopt_successors(struct tail *t, const char *path, unsigned rule, int64_t after_ns)
 {
 	struct siblings beside;

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "agent/template/path.h"
 #include "agent/template/templates.h"
 #include "lib/fnv.h"
 
@@ -20,14 +21,13 @@ enum {
 	PATIENCE = 16,
 	FORGET = 64,
 	UNALIKE_FACTOR = 8, /* even children with different subtrees become "{x}" past so many times children_max */
-	SEGMENTS_MAX = 12,  /* what lies deeper is "{rest}" */
 	NODES_MIN = 64,
 	WORKLOADS_MAX = 1 << 16,
 	KINDS = 32, /* bits of node.subtree */
 };
 
 #define VARIABLE "{x}"
-#define REST     "{rest}"
+#define REST     "{rest}" /* what lies deeper than SEGMENTS_MAX */
 
 struct templates *templates_new(const struct template_limits *limits)
 {
@@ -267,32 +267,38 @@ static uint32_t subtree_kind(const struct node *n)
 	return n->kind == SHAPE_UNKNOWN ? 1 : (uint32_t)2 << fnv1a64(n->text, n->len) % (KINDS - 1);
 }
 
+/* For text that is not in the trie as such; NULL: no text of any route. */
+static uint32_t step_by_shape(struct templates *t, uint32_t parent, const struct span *text, const struct visit *v)
+{
+	struct shape s;
+
+	if (text)
+		shape_of(*text, (enum word_below)at(t, parent)->below, &s);
+	else
+		shape_of_undecodable(&s);
+	if (v->is_host && s.kind == SHAPE_LABEL)
+		s.text = span_str(VARIABLE); /* labels of host names are one kind of thing */
+	if (s.kind == SHAPE_UNKNOWN && at(t, parent)->variable)
+		return labelled_child(t, parent, VARIABLE, v);
+	uint32_t node = child_of_shape(t, parent, &s, v);
+	if (node != NODE_NONE && s.kind == SHAPE_UNKNOWN && judge_siblings(t, parent))
+		return labelled_child(t, parent, VARIABLE, v);
+	return node;
+}
+
 /* The node below `parent` that stands for this segment, or NODE_NONE when there is none and there will be none. */
-static uint32_t step(struct templates *t, uint32_t parent, struct span raw, const struct visit *v)
+static uint32_t step(struct templates *t, uint32_t parent, const struct segment *segment, const struct visit *v)
 {
 	char room[SEGMENT_BYTES_MAX];
-	struct span text;
-	struct shape s;
-	bool clean = shape_decode(raw, room, &text);
-	uint32_t node = clean ? trie_find(&t->trie, parent, text) : NODE_NONE;
+	struct span text = segment->raw;
+	bool clean = segment->plain ? text.len <= SEGMENT_BYTES_MAX : shape_decode(text, room, &text);
+	bool number = clean && shape_is_number(text); /* the most frequent variable: no use looking for it by itself */
+	uint32_t node = clean && !number ? trie_find(&t->trie, parent, text) : NODE_NONE;
 
-	if (node == NODE_NONE) {
-		if (clean)
-			shape_of(text, (enum word_below)at(t, parent)->below, &s);
-		else
-			shape_of_undecodable(&s);
-		/* A host name's label is one kind of thing: "{x}" for every free text. */
-		if (v->is_host && s.kind == SHAPE_LABEL)
-			s.text = span_str(VARIABLE);
-		if (s.kind == SHAPE_UNKNOWN && at(t, parent)->variable)
-			return labelled_child(t, parent, VARIABLE, v);
-		bool new_stranger = s.kind == SHAPE_UNKNOWN;
-		node = child_of_shape(t, parent, &s, v);
-		if (node != NODE_NONE && new_stranger && judge_siblings(t, parent))
-			return labelled_child(t, parent, VARIABLE, v);
-	} else if (at(t, node)->kind == SHAPE_UNKNOWN && v->good) {
+	if (node == NODE_NONE)
+		node = step_by_shape(t, parent, clean ? &text : NULL, v);
+	else if (at(t, node)->kind == SHAPE_UNKNOWN && v->good)
 		meet(t, node, v);
-	}
 	if (node != NODE_NONE && at(t, parent)->kind == SHAPE_UNKNOWN)
 		at(t, parent)->subtree |= subtree_kind(at(t, node));
 	return node;
@@ -337,30 +343,6 @@ static uint32_t root_of(struct templates *t, uint32_t workload)
 	if (t->roots[workload] == NODE_NONE)
 		t->roots[workload] = make_workload_root(t, workload);
 	return t->roots[workload];
-}
-
-/* The segments of a path without empty ones, "." and "..", each cut at its matrix parameters (RFC 3986 sections 3.3 and 5.2.4); at most
- * SEGMENTS_MAX of them: `ret_more` tells whether there were others. */
-static size_t split(struct span path, struct span segments[SEGMENTS_MAX], bool *ret_more)
-{
-	size_t count = 0;
-
-	*ret_more = false;
-	while (path.len > 0) {
-		struct span segment = span_cut(&path, '/');
-		segment = span_cut(&segment, ';');
-		if (segment.len == 0 || span_equal(segment, span_str(".")))
-			continue;
-		if (span_equal(segment, span_str(".."))) {
-			count -= count > 0;
-			continue;
-		}
-		*ret_more = count == SEGMENTS_MAX;
-		if (*ret_more)
-			break;
-		segments[count++] = segment;
-	}
-	return count;
 }
 
 /* Every text on the way from the root, deepest last, with '/' before each; or deepest first with '.' between, as host names are written.
@@ -408,20 +390,19 @@ static struct span name_of(struct templates *t, uint32_t node, bool is_host)
 static struct span route_of(struct templates *t, const struct exchange *x, bool *ret_new)
 {
 	struct visit v = visit_of(x, false);
-	struct span segments[SEGMENTS_MAX];
-	bool more;
+	struct segments segments;
 	struct span unsaid = span_str(v.good ? TEMPLATE_QUARANTINE : TEMPLATE_SCANNER);
 
 	if (x->path.len == 0 || x->path.data[0] != '/')
 		return span_equal(x->path, span_str("*")) ? span_str("*") : unsaid;
 	make_room(t);
 	uint32_t node = root_of(t, x->workload);
-	size_t count = split(x->path, segments, &more);
-	for (size_t i = 0; i < count && node != NODE_NONE; i++) {
-		node = step(t, node, segments[i], &v);
+	path_split(x->path, &segments);
+	for (size_t i = 0; i < segments.count && node != NODE_NONE; i++) {
+		node = step(t, node, &segments.items[i], &v);
 		v.withheld |= node != NODE_NONE && is_stranger(at(t, node));
 	}
-	if (node != NODE_NONE && more)
+	if (node != NODE_NONE && segments.more)
 		node = labelled_child(t, node, REST, &v);
 	if (node == NODE_NONE)
 		return unsaid;
@@ -485,7 +466,7 @@ static struct span name_of_host(struct templates *t, struct span host, const str
 		const char *dot = memrchr(host.data, '.', host.len);
 		struct span label = dot ? span_from(host, (size_t)(dot - host.data) + 1) : host;
 		host.len = dot ? (size_t)(dot - host.data) : 0;
-		node = step(t, node, label, &v);
+		node = step(t, node, &(struct segment){.raw = label, .plain = true}, &v);
 		v.withheld |= node != NODE_NONE && is_stranger(at(t, node));
 	}
 	if (node == NODE_NONE || host.len > 0)

@@ -1,5 +1,6 @@
 #include "agent/vocabulary.h"
 
+#include <endian.h>
 #include <string.h>
 
 /* One sorted paragraph reads better than a column of 1,500 lines. */
@@ -137,108 +138,117 @@ static const struct word words[] = {
 	NAME("players"), THING("playlist"), THING("playlists"), THING("plugin"), THING("plugins"), THING("podcast"), THING("podcasts"),
 	THING("points"), THING("policies"), THING("policy"), ACT_THING("poll"), ACT_THING("polls"), PLAIN("popular"), PLAIN("popup"),
 	PLAIN("portal"), PLAIN("portfolio"), ACT_THING("post"), PLAIN("postback"), THING("posts"), PLAIN("preference"),
-	PLAIN("preferences"), PLAIN("prefs"), PLAIN("premium"), PLAIN("press"), ACT_THING("preview"), PLAIN("price"), PLAIN("prices"),
-	PLAIN("pricing"), ACT("print"), PLAIN("print-view"), PLAIN("privacy"), PLAIN("privacy-policy"), PLAIN("private"), PLAIN("probe"),
-	PLAIN("probes"), PLAIN("process"), PLAIN("processes"), PLAIN("prod"), THING("product"), PLAIN("production"), THING("products"),
-	NAME("profile"), NAME("profiles"), THING("program"), THING("programs"), PLAIN("progress"), THING("project"), THING("projects"),
-	THING("promotion"), THING("promotions"), PLAIN("properties"), PLAIN("property"), PLAIN("protected"), PLAIN("protocol"),
-	PLAIN("provider"), PLAIN("providers"), PLAIN("proxy"), PLAIN("pub"), PLAIN("public"), THING("public-account"),
-	ACT_THING("publish"), THING("pull"), THING("pulls"), ACT("purchase"), PLAIN("push"), ACT("put"), NAME("q"), PLAIN("qrcode"),
-	ACT("query"), THING("question"), THING("questions"), THING("queue"), THING("queues"), THING("quiz"), THING("quizzes"),
-	THING("qun"), THING("qunliao"), THING("qunzu"), THING("r"), PLAIN("random"), THING("rank"), THING("ranking"), THING("rankings"),
-	PLAIN("rate"), THING("rating"), THING("ratings"), PLAIN("raw"), ACT_THING("reaction"), ACT_THING("reactions"), ACT_THING("read"),
-	NAME("reader"), NAME("readers"), PLAIN("readiness"), PLAIN("ready"), PLAIN("readyz"), PLAIN("recent"), THING("recipe"),
-	THING("recipes"), PLAIN("recommend"), THING("recommendation"), THING("recommendations"), PLAIN("recommended"), THING("record"),
-	THING("records"), PLAIN("redirect"), THING("reel"), THING("reels"), PLAIN("reference"), PLAIN("references"), PLAIN("referral"),
-	ACT("refresh"), THING("region"), THING("regions"), ACT("register"), PLAIN("register-device"), ACT("reject"), PLAIN("related"),
-	ACT("release"), ACT("reload"), ACT("remind"), PLAIN("remote"), ACT("remove"), ACT("rename"), PLAIN("render"), ACT("renew"),
-	ACT("reorder"), ACT_THING("replies"), ACT_THING("reply"), ACT_THING("report"), PLAIN("reporting"), ACT_THING("reports"),
-	THING("repositories"), THING("repository"), ACT("repost"), ACT_THING("reposts"), ACT("request"), PLAIN("res"), ACT("resend"),
-	ACT("reset"), ACT("reset-password"), THING("resou"), THING("resource"), THING("resources"), PLAIN("response"),
-	PLAIN("responses"), PLAIN("rest"), ACT("restart"), ACT("restore"), PLAIN("result"), PLAIN("results"), ACT("resume"),
-	ACT("retry"), THING("retweet"), THING("review"), THING("reviews"), ACT("revoke"), THING("reward"), THING("rewards"),
-	PLAIN("robots.txt"), THING("role"), THING("roles"), THING("room"), THING("rooms"), PLAIN("root"), ACT("rotate"), PLAIN("route"),
-	PLAIN("router"), PLAIN("routes"), PLAIN("rpc"), PLAIN("rss"), PLAIN("rss.xml"), ACT_THING("rsvp"), THING("rtmp"), PLAIN("ru"),
-	THING("rule"), THING("rules"), ACT("run"), NAME("s"), PLAIN("sale"), PLAIN("sales"), PLAIN("sample"), PLAIN("samples"),
-	PLAIN("sandbox"), ACT_THING("save"), PLAIN("scan"), PLAIN("scene"), ACT("schedule"), PLAIN("scheduler"), THING("schedules"),
-	PLAIN("schema"), PLAIN("schemas"), THING("school"), THING("schools"), PLAIN("scope"), PLAIN("scopes"), THING("score"),
-	THING("scores"), PLAIN("script"), PLAIN("scripts"), PLAIN("sdk"), ACT("search"), NAME("search-results"), PLAIN("secret"),
-	PLAIN("secrets"), THING("section"), THING("sections"), PLAIN("secure"), PLAIN("security"), PLAIN("security.txt"),
-	PLAIN("segment"), PLAIN("segments"), ACT("select"), ACT("self"), THING("seller"), THING("sellers"), ACT_THING("send"),
-	PLAIN("sensor"), PLAIN("sensors"), PLAIN("seo"), THING("series"), THING("server"), PLAIN("server-status"), THING("servers"),
-	THING("service"), PLAIN("service-worker.js"), THING("services"), THING("session"), THING("sessions"), ACT("settings"),
-	PLAIN("sg"), ACT_THING("share"), PLAIN("shared"), PLAIN("shared-inbox"), ACT_THING("shares"), THING("shequ"), THING("shipin"),
-	PLAIN("shipping"), THING("shop"), PLAIN("shopping"), THING("shops"), THING("short"), THING("short-video"), THING("shorts"),
-	THING("shortvideo"), THING("shortvideos"), ACT_THING("show"), ACT("sign"), ACT("sign-in"), ACT("sign-out"), ACT("sign-up"),
-	ACT("sign_in"), ACT("sign_out"), ACT("sign_up"), PLAIN("signal"), PLAIN("signalr"), ACT("signin"), ACT("signout"), ACT("signup"),
-	PLAIN("similar"), PLAIN("simple"), THING("site"), PLAIN("sitemap"), PLAIN("sitemap.xml"), PLAIN("sitemap_index.xml"),
-	THING("sites"), PLAIN("size"), ACT("skip"), THING("sku"), THING("skus"), PLAIN("slide"), PLAIN("slides"), PLAIN("sms"),
-	THING("snapshot"), THING("snapshots"), PLAIN("snippet"), PLAIN("soap"), PLAIN("social"), PLAIN("socket"), PLAIN("socket.io"),
-	PLAIN("sockjs"), PLAIN("software"), THING("song"), THING("songs"), ACT("sort"), PLAIN("source"), PLAIN("sources"), NAME("space"),
-	NAME("spaces"), PLAIN("spec"), PLAIN("special"), PLAIN("specs"), THING("sport"), THING("sports"), PLAIN("sql"), PLAIN("src"),
-	PLAIN("sse"), PLAIN("sso"), NAME("staff"), PLAIN("stage"), PLAIN("staging"), PLAIN("standard"), ACT("start"), PLAIN("stat"),
-	PLAIN("state"), PLAIN("states"), PLAIN("static"), PLAIN("statistic"), PLAIN("statistics"), PLAIN("stats"), THING("status"),
-	THING("statuses"), PLAIN("step"), PLAIN("steps"), THING("stock"), THING("stocks"), ACT("stop"), PLAIN("storage"), THING("store"),
-	THING("stores"), THING("stories"), THING("story"), THING("stream"), THING("streamer"), THING("streaming"), THING("streams"),
-	NAME("student"), NAME("students"), PLAIN("style"), PLAIN("style.css"), PLAIN("styles"), PLAIN("stylesheet"), PLAIN("subject"),
-	PLAIN("subjects"), THING("submission"), THING("submissions"), ACT_THING("submit"), ACT("subscribe"), THING("subscription"),
-	THING("subscriptions"), ACT("suggest"), PLAIN("summary"), PLAIN("support"), THING("survey"), THING("surveys"), ACT("suspend"),
-	PLAIN("svc"), PLAIN("svg"), PLAIN("sw.js"), PLAIN("swagger"), PLAIN("swagger-ui"), PLAIN("swagger.json"), PLAIN("swf"),
-	ACT("switch"), ACT("sync"), PLAIN("system"), PLAIN("systems"), THING("t"), PLAIN("tab"), PLAIN("table"), PLAIN("tables"),
-	NAME("tag"), NAME("tagged"), NAME("tags"), THING("task"), THING("tasks"), NAME("teacher"), NAME("teachers"), THING("team"),
-	THING("teams"), PLAIN("tel"), PLAIN("telemetry"), PLAIN("temp"), THING("template"), THING("templates"), NAME("term"),
-	PLAIN("term-of-service"), PLAIN("terms"), PLAIN("terms-of-service"), ACT("test"), PLAIN("theme"), PLAIN("themes"),
-	PLAIN("third-party"), THING("thread"), THING("threads"), PLAIN("thumb"), PLAIN("thumbnail"), PLAIN("thumbnails"),
-	THING("ticket"), THING("tickets"), THING("tieba"), THING("tiezi"), PLAIN("time"), ACT_THING("timeline"), ACT_THING("timelines"),
-	PLAIN("to"), ACT("toggle"), PLAIN("token"), PLAIN("tokens"), PLAIN("tool"), PLAIN("tools"), THING("toot"), THING("toots"),
-	PLAIN("top"), THING("topic"), THING("topics"), THING("torrent"), THING("torrents"), THING("toupiao"), THING("tour"),
-	THING("tours"), THING("town"), PLAIN("trace"), ACT("track"), PLAIN("trackback"), PLAIN("tracking"), PLAIN("traffic"),
-	THING("transaction"), THING("transactions"), ACT("transfer"), PLAIN("translate"), PLAIN("translation"), PLAIN("translations"),
-	ACT("trash"), THING("travel"), PLAIN("tree"), THING("trend"), THING("trending"), THING("trends"), ACT("trigger"), THING("trip"),
-	THING("trips"), THING("tutorial"), THING("tutorials"), PLAIN("tv"), PLAIN("tw"), THING("tweet"), THING("tweets"), PLAIN("type"),
-	PLAIN("types"), ACT("typing"), NAME("u"), PLAIN("ui"), PLAIN("uk"), ACT("unban"), ACT("unblock"), ACT("undo"), ACT("unfollow"),
-	PLAIN("unit"), PLAIN("units"), PLAIN("unknown"), ACT("unlike"), ACT("unlock"), ACT("unmute"), ACT("unpin"), ACT("unread"),
-	ACT("unsubscribe"), ACT("update"), ACT("upgrade"), ACT_THING("upload"), PLAIN("upload-video"), ACT_THING("uploads"), PLAIN("us"),
-	PLAIN("usage"), NAME("user"), NAME("username"), NAME("usernames"), NAME("users"), PLAIN("util"), PLAIN("utility"),
-	PLAIN("utils"), THING("v"), PLAIN("v1"), PLAIN("v10"), PLAIN("v2"), PLAIN("v3"), PLAIN("v4"), PLAIN("v5"), PLAIN("v6"),
-	PLAIN("v7"), PLAIN("v8"), PLAIN("v9"), ACT("validate"), PLAIN("value"), PLAIN("values"), PLAIN("var"), THING("vendor"),
-	THING("vendors"), THING("venue"), THING("venues"), ACT("verify"), PLAIN("version"), PLAIN("versions"), THING("video"),
-	THING("videos"), ACT_THING("view"), PLAIN("views"), PLAIN("vip"), PLAIN("visit"), PLAIN("visitor"), PLAIN("visitors"),
-	PLAIN("visits"), THING("vlog"), THING("vlogs"), THING("vod"), THING("voice"), THING("voiceroom"), ACT_THING("vote"),
-	NAME("voter"), NAME("voters"), ACT_THING("votes"), NAME("w"), PLAIN("w3c"), PLAIN("wallet"), PLAIN("wallets"),
-	THING("warehouse"), THING("warehouses"), THING("weather"), PLAIN("web"), PLAIN("web-api"), PLAIN("webapi"), PLAIN("webapp"),
-	PLAIN("webdav"), PLAIN("webfinger"), THING("webhook"), THING("webhooks"), THING("webinar"), THING("webinars"),
-	PLAIN("webmention"), PLAIN("weekly"), THING("weibo"), PLAIN("welcome"), THING("wenzhang"), PLAIN("whats-new"), THING("whep"),
-	THING("whip"), NAME("who"), ACT("whoami"), PLAIN("widget"), PLAIN("widgets"), NAME("wiki"), NAME("wikis"), PLAIN("with"),
-	ACT("withdraw"), THING("work"), THING("works"), THING("workspace"), THING("workspaces"), PLAIN("wp"), PLAIN("wp-admin"),
-	PLAIN("wp-content"), PLAIN("wp-includes"), PLAIN("wp-json"), PLAIN("wp-login.php"), ACT("write"), PLAIN("ws"), PLAIN("wss"),
-	PLAIN("www"), PLAIN("xhr"), THING("xiaochengxu"), THING("xiaoshipin"), THING("xinwen"), PLAIN("xml"), PLAIN("xmlrpc.php"),
-	PLAIN("xyz"), THING("year"), PLAIN("yearly"), THING("years"), NAME("yonghu"), PLAIN("zh"), PLAIN("zh-cn"), PLAIN("zh-tw"),
-	THING("zhibo"), THING("zhibojian"), THING("zhongchou"), THING("zhuanlan"), THING("zhuti"), PLAIN("zip"), NAME("zone"),
-	THING("专栏"), NAME("个人主页"), PLAIN("中国"), THING("主题"), THING("众筹"), THING("信息分享"), THING("公众号"),
-	THING("公众账号"), PLAIN("公司"), THING("分享"), THING("动态"), THING("博客"), THING("商品"), THING("回复"), THING("小程序"),
-	THING("小视频"), THING("帖子"), THING("广场"), THING("弹幕"), THING("微博"), THING("微博客"), THING("快应用"), THING("房间"),
-	THING("打赏"), THING("投票"), THING("报名"), NAME("搜索"), THING("文章"), THING("新闻"), THING("日志"), NAME("标签"),
-	THING("活动"), THING("消息"), THING("热搜"), THING("版块"), NAME("用户"), THING("直播"), THING("直播间"), THING("短视频"),
-	THING("社区"), THING("社群"), PLAIN("网络"), THING("网络直播"), THING("群"), THING("群组"), THING("群聊"), THING("聊天室"),
-	THING("联署"), THING("视频"), THING("订单"), THING("订阅号"), THING("论坛"), THING("评论"), THING("话题"), THING("语音房"),
-	THING("贴吧"), THING("转发"), THING("连麦"), THING("通讯群组"), THING("问答"), THING("首页"),
+	PLAIN("preferences"), PLAIN("prefs"), PLAIN("premium"), THING("presentation"), THING("presentations"), PLAIN("press"),
+	ACT_THING("preview"), PLAIN("price"), PLAIN("prices"), PLAIN("pricing"), ACT("print"), PLAIN("print-view"), PLAIN("privacy"),
+	PLAIN("privacy-policy"), PLAIN("private"), PLAIN("probe"), PLAIN("probes"), PLAIN("process"), PLAIN("processes"), PLAIN("prod"),
+	THING("product"), PLAIN("production"), THING("products"), NAME("profile"), NAME("profiles"), THING("program"), THING("programs"),
+	PLAIN("progress"), THING("project"), THING("projects"), THING("promotion"), THING("promotions"), PLAIN("properties"),
+	PLAIN("property"), PLAIN("protected"), PLAIN("protocol"), PLAIN("provider"), PLAIN("providers"), PLAIN("proxy"), PLAIN("pub"),
+	PLAIN("public"), THING("public-account"), ACT_THING("publish"), THING("pull"), THING("pulls"), ACT("purchase"), PLAIN("push"),
+	ACT("put"), NAME("q"), PLAIN("qrcode"), ACT("query"), THING("question"), THING("questions"), THING("queue"), THING("queues"),
+	THING("quiz"), THING("quizzes"), THING("qun"), THING("qunliao"), THING("qunzu"), THING("r"), PLAIN("random"), THING("rank"),
+	THING("ranking"), THING("rankings"), PLAIN("rate"), THING("rating"), THING("ratings"), PLAIN("raw"), ACT_THING("reaction"),
+	ACT_THING("reactions"), ACT_THING("read"), NAME("reader"), NAME("readers"), PLAIN("readiness"), PLAIN("ready"), PLAIN("readyz"),
+	PLAIN("recent"), THING("recipe"), THING("recipes"), PLAIN("recommend"), THING("recommendation"), THING("recommendations"),
+	PLAIN("recommended"), THING("record"), THING("records"), PLAIN("redirect"), THING("reel"), THING("reels"), PLAIN("reference"),
+	PLAIN("references"), PLAIN("referral"), ACT("refresh"), THING("region"), THING("regions"), ACT("register"),
+	PLAIN("register-device"), ACT("reject"), PLAIN("related"), ACT("release"), ACT("reload"), ACT("remind"), PLAIN("remote"),
+	ACT("remove"), ACT("rename"), PLAIN("render"), ACT("renew"), ACT("reorder"), ACT_THING("replies"), ACT_THING("reply"),
+	ACT_THING("report"), PLAIN("reporting"), ACT_THING("reports"), THING("repositories"), THING("repository"), ACT("repost"),
+	ACT_THING("reposts"), ACT("request"), PLAIN("res"), ACT("resend"), ACT("reset"), ACT("reset-password"), THING("resou"),
+	THING("resource"), THING("resources"), PLAIN("response"), PLAIN("responses"), PLAIN("rest"), ACT("restart"), ACT("restore"),
+	PLAIN("result"), PLAIN("results"), ACT("resume"), ACT("retry"), THING("retweet"), THING("review"), THING("reviews"),
+	ACT("revoke"), THING("reward"), THING("rewards"), PLAIN("robots.txt"), THING("role"), THING("roles"), THING("room"),
+	THING("rooms"), PLAIN("root"), ACT("rotate"), PLAIN("route"), PLAIN("router"), PLAIN("routes"), PLAIN("rpc"), PLAIN("rss"),
+	PLAIN("rss.xml"), ACT_THING("rsvp"), THING("rtmp"), PLAIN("ru"), THING("rule"), THING("rules"), ACT("run"), NAME("s"),
+	PLAIN("sale"), PLAIN("sales"), PLAIN("sample"), PLAIN("samples"), PLAIN("sandbox"), ACT_THING("save"), PLAIN("scan"),
+	PLAIN("scene"), ACT("schedule"), PLAIN("scheduler"), THING("schedules"), PLAIN("schema"), PLAIN("schemas"), THING("school"),
+	THING("schools"), PLAIN("scope"), PLAIN("scopes"), THING("score"), THING("scores"), PLAIN("script"), PLAIN("scripts"),
+	PLAIN("sdk"), ACT("search"), NAME("search-results"), PLAIN("secret"), PLAIN("secrets"), THING("section"), THING("sections"),
+	PLAIN("secure"), PLAIN("security"), PLAIN("security.txt"), PLAIN("segment"), PLAIN("segments"), ACT("select"), ACT("self"),
+	THING("seller"), THING("sellers"), ACT_THING("send"), PLAIN("sensor"), PLAIN("sensors"), PLAIN("seo"), THING("series"),
+	THING("server"), PLAIN("server-status"), THING("servers"), THING("service"), PLAIN("service-worker.js"), THING("services"),
+	THING("session"), THING("sessions"), ACT("settings"), PLAIN("sg"), ACT_THING("share"), PLAIN("shared"), PLAIN("shared-inbox"),
+	ACT_THING("shares"), THING("shequ"), THING("shipin"), PLAIN("shipping"), THING("shop"), PLAIN("shopping"), THING("shops"),
+	THING("short"), THING("short-video"), THING("shorts"), THING("shortvideo"), THING("shortvideos"), ACT_THING("show"), ACT("sign"),
+	ACT("sign-in"), ACT("sign-out"), ACT("sign-up"), ACT("sign_in"), ACT("sign_out"), ACT("sign_up"), PLAIN("signal"),
+	PLAIN("signalr"), ACT("signin"), ACT("signout"), ACT("signup"), PLAIN("similar"), PLAIN("simple"), THING("site"),
+	PLAIN("sitemap"), PLAIN("sitemap.xml"), PLAIN("sitemap_index.xml"), THING("sites"), PLAIN("size"), ACT("skip"), THING("sku"),
+	THING("skus"), THING("slide"), THING("slides"), PLAIN("sms"), THING("snapshot"), THING("snapshots"), PLAIN("snippet"),
+	PLAIN("soap"), PLAIN("social"), PLAIN("socket"), PLAIN("socket.io"), PLAIN("sockjs"), PLAIN("software"), THING("song"),
+	THING("songs"), ACT("sort"), PLAIN("source"), PLAIN("sources"), NAME("space"), NAME("spaces"), PLAIN("spec"), PLAIN("special"),
+	PLAIN("specs"), THING("sport"), THING("sports"), PLAIN("sql"), PLAIN("src"), PLAIN("sse"), PLAIN("sso"), NAME("staff"),
+	PLAIN("stage"), PLAIN("staging"), PLAIN("standard"), ACT("start"), PLAIN("stat"), PLAIN("state"), PLAIN("states"),
+	PLAIN("static"), PLAIN("statistic"), PLAIN("statistics"), PLAIN("stats"), THING("status"), THING("statuses"), PLAIN("step"),
+	PLAIN("steps"), THING("stock"), THING("stocks"), ACT("stop"), PLAIN("storage"), THING("store"), THING("stores"),
+	THING("stories"), THING("story"), THING("stream"), THING("streamer"), THING("streaming"), THING("streams"), NAME("student"),
+	NAME("students"), PLAIN("style"), PLAIN("style.css"), PLAIN("styles"), PLAIN("stylesheet"), PLAIN("subject"), PLAIN("subjects"),
+	THING("submission"), THING("submissions"), ACT_THING("submit"), ACT("subscribe"), THING("subscription"), THING("subscriptions"),
+	ACT("suggest"), PLAIN("summary"), PLAIN("support"), THING("survey"), THING("surveys"), ACT("suspend"), PLAIN("svc"),
+	PLAIN("svg"), PLAIN("sw.js"), PLAIN("swagger"), PLAIN("swagger-ui"), PLAIN("swagger.json"), PLAIN("swf"), ACT("switch"),
+	ACT("sync"), PLAIN("system"), PLAIN("systems"), THING("t"), PLAIN("tab"), PLAIN("table"), PLAIN("tables"), NAME("tag"),
+	NAME("tagged"), NAME("tags"), THING("task"), THING("tasks"), NAME("teacher"), NAME("teachers"), THING("team"), THING("teams"),
+	PLAIN("tel"), PLAIN("telemetry"), PLAIN("temp"), THING("template"), THING("templates"), NAME("term"), PLAIN("term-of-service"),
+	PLAIN("terms"), PLAIN("terms-of-service"), ACT("test"), PLAIN("theme"), PLAIN("themes"), PLAIN("third-party"), THING("thread"),
+	THING("threads"), PLAIN("thumb"), PLAIN("thumbnail"), PLAIN("thumbnails"), THING("ticket"), THING("tickets"), THING("tieba"),
+	THING("tiezi"), PLAIN("time"), ACT_THING("timeline"), ACT_THING("timelines"), PLAIN("to"), ACT("toggle"), PLAIN("token"),
+	PLAIN("tokens"), PLAIN("tool"), PLAIN("tools"), THING("toot"), THING("toots"), PLAIN("top"), THING("topic"), THING("topics"),
+	THING("torrent"), THING("torrents"), THING("toupiao"), THING("tour"), THING("tours"), THING("town"), PLAIN("trace"),
+	ACT("track"), PLAIN("trackback"), PLAIN("tracking"), PLAIN("traffic"), THING("transaction"), THING("transactions"),
+	ACT("transfer"), PLAIN("translate"), PLAIN("translation"), PLAIN("translations"), ACT("trash"), THING("travel"), PLAIN("tree"),
+	THING("trend"), THING("trending"), THING("trends"), ACT("trigger"), THING("trip"), THING("trips"), THING("tutorial"),
+	THING("tutorials"), PLAIN("tv"), PLAIN("tw"), THING("tweet"), THING("tweets"), PLAIN("type"), PLAIN("types"), ACT("typing"),
+	NAME("u"), PLAIN("ui"), PLAIN("uk"), ACT("unban"), ACT("unblock"), ACT("undo"), ACT("unfollow"), PLAIN("unit"), PLAIN("units"),
+	PLAIN("unknown"), ACT("unlike"), ACT("unlock"), ACT("unmute"), ACT("unpin"), ACT("unread"), ACT("unsubscribe"), ACT("update"),
+	ACT("upgrade"), ACT_THING("upload"), PLAIN("upload-video"), ACT_THING("uploads"), PLAIN("us"), PLAIN("usage"), NAME("user"),
+	NAME("username"), NAME("usernames"), NAME("users"), PLAIN("util"), PLAIN("utility"), PLAIN("utils"), THING("v"), PLAIN("v1"),
+	PLAIN("v10"), PLAIN("v2"), PLAIN("v3"), PLAIN("v4"), PLAIN("v5"), PLAIN("v6"), PLAIN("v7"), PLAIN("v8"), PLAIN("v9"),
+	ACT("validate"), PLAIN("value"), PLAIN("values"), PLAIN("var"), THING("vendor"), THING("vendors"), THING("venue"),
+	THING("venues"), ACT("verify"), PLAIN("version"), PLAIN("versions"), THING("video"), THING("videos"), ACT_THING("view"),
+	PLAIN("views"), PLAIN("vip"), PLAIN("visit"), PLAIN("visitor"), PLAIN("visitors"), PLAIN("visits"), THING("vlog"),
+	THING("vlogs"), THING("vod"), THING("voice"), THING("voiceroom"), ACT_THING("vote"), NAME("voter"), NAME("voters"),
+	ACT_THING("votes"), NAME("w"), PLAIN("w3c"), PLAIN("wallet"), PLAIN("wallets"), THING("warehouse"), THING("warehouses"),
+	THING("weather"), PLAIN("web"), PLAIN("web-api"), PLAIN("webapi"), PLAIN("webapp"), PLAIN("webdav"), PLAIN("webfinger"),
+	THING("webhook"), THING("webhooks"), THING("webinar"), THING("webinars"), PLAIN("webmention"), PLAIN("weekly"), THING("weibo"),
+	PLAIN("welcome"), THING("wenzhang"), PLAIN("whats-new"), THING("whep"), THING("whip"), NAME("who"), ACT("whoami"),
+	PLAIN("widget"), PLAIN("widgets"), NAME("wiki"), NAME("wikis"), PLAIN("with"), ACT("withdraw"), THING("work"), THING("works"),
+	THING("workspace"), THING("workspaces"), PLAIN("wp"), PLAIN("wp-admin"), PLAIN("wp-content"), PLAIN("wp-includes"),
+	PLAIN("wp-json"), PLAIN("wp-login.php"), ACT("write"), PLAIN("ws"), PLAIN("wss"), PLAIN("www"), PLAIN("xhr"),
+	THING("xiaochengxu"), THING("xiaoshipin"), THING("xinwen"), PLAIN("xml"), PLAIN("xmlrpc.php"), PLAIN("xyz"), THING("year"),
+	PLAIN("yearly"), THING("years"), NAME("yonghu"), PLAIN("zh"), PLAIN("zh-cn"), PLAIN("zh-tw"), THING("zhibo"), THING("zhibojian"),
+	THING("zhongchou"), THING("zhuanlan"), THING("zhuti"), PLAIN("zip"), NAME("zone"), THING("专栏"), NAME("个人主页"),
+	PLAIN("中国"), THING("主题"), THING("众筹"), THING("信息分享"), THING("公众号"), THING("公众账号"), PLAIN("公司"), THING("分享"),
+	THING("动态"), THING("博客"), THING("商品"), THING("回复"), THING("小程序"), THING("小视频"), THING("帖子"), THING("广场"),
+	THING("弹幕"), THING("微博"), THING("微博客"), THING("快应用"), THING("房间"), THING("打赏"), THING("投票"), THING("报名"),
+	NAME("搜索"), THING("文章"), THING("新闻"), THING("日志"), NAME("标签"), THING("活动"), THING("消息"), THING("热搜"),
+	THING("版块"), NAME("用户"), THING("直播"), THING("直播间"), THING("短视频"), THING("社区"), THING("社群"), PLAIN("网络"),
+	THING("网络直播"), THING("群"), THING("群组"), THING("群聊"), THING("聊天室"), THING("联署"), THING("视频"), THING("订单"),
+	THING("订阅号"), THING("论坛"), THING("评论"), THING("话题"), THING("语音房"), THING("贴吧"), THING("转发"), THING("连麦"),
+	THING("通讯群组"), THING("问答"), THING("首页"),
 };
 /* clang-format on */
 
 enum { WORDS = sizeof words / sizeof words[0] };
 
-static int compare(const char *text, size_t len, const struct word *word)
+/* Eight letters as one number in their order, so that most steps of the search are one comparison. */
+static uint64_t letters(const char *from)
 {
-	size_t common = len < word->len ? len : word->len;
-	int r = memcmp(text, word->text, common);
+	uint64_t value;
 
-	return r != 0 ? r : (len > word->len) - (len < word->len);
+	memcpy(&value, from, sizeof value);
+	return be64toh(value);
+}
+
+static int compare(const char text[WORD_BYTES_MAX], const struct word *word)
+{
+	uint64_t a = letters(text), b = letters(word->text);
+
+	return a != b ? (a > b ? 1 : -1) : memcmp(text + sizeof a, word->text + sizeof a, WORD_BYTES_MAX - sizeof a);
 }
 
 const struct word *vocabulary_find(struct span text)
 {
-	char lower[WORD_BYTES_MAX];
+	char lower[WORD_BYTES_MAX] = {0};
 	size_t low = 0, high = WORDS;
 
 	if (text.len == 0 || text.len > sizeof lower)
@@ -247,7 +257,7 @@ const struct word *vocabulary_find(struct span text)
 		lower[i] = (char)(text.data[i] >= 'A' && text.data[i] <= 'Z' ? text.data[i] | 0x20 : text.data[i]);
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
-		int r = compare(lower, text.len, &words[middle]);
+		int r = compare(lower, &words[middle]);
 		if (r == 0)
 			return &words[middle];
 		if (r < 0)

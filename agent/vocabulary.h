@@ -22,7 +22,7 @@ enum word_below {
 };
 
 struct word {
-	const char *text; /* lower case, UTF-8 */
+	char text[WORD_BYTES_MAX]; /* lower case, UTF-8; zeros to the end */
 	uint8_t len;
 	uint8_t below; /* enum word_below */
 	bool act;      /* something done, a route even below names: login, search, edit */

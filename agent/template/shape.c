@@ -3,6 +3,8 @@
 #include <stdint.h>
 #include <stdlib.h>
 
+#include "lib/utf8.h"
+
 /* ---- decoding ---- */
 
 static int hex_value(char c)
@@ -13,40 +15,16 @@ static int hex_value(char c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-static bool is_forbidden(unsigned char c)
+/* What no segment of a route contains: slashes that were encoded, and the braces that mark labels. */
+static bool has_forbidden(struct span s)
 {
-	return c < 0x20 || c == 0x7f || c == '/' || c == '\\' || c == '{' || c == '}';
-}
-
-/* Well-formed UTF-8 as in RFC 3629: no overlong forms, no surrogates, nothing past U+10FFFF. Also refuses what no word contains. */
-static bool is_plain_utf8(struct span s)
-{
-	const unsigned char *p = (const unsigned char *)s.data, *end = p + s.len;
-
-	while (p < end) {
-		if (*p < 0x80) {
-			if (is_forbidden(*p++))
-				return false;
-			continue;
-		}
-		size_t more = *p >= 0xf0 ? 3 : *p >= 0xe0 ? 2 : 1;
-		if (*p < 0xc2 || *p > 0xf4 || (size_t)(end - p) <= more)
-			return false;
-		unsigned char low = *p == 0xe0 ? 0xa0 : *p == 0xf0 ? 0x90 : 0x80, high = *p == 0xed ? 0x9f : *p == 0xf4 ? 0x8f : 0xbf;
-		if (p[1] < low || p[1] > high || (p[0] == 0xc2 && p[1] < 0xa0))
-			return false;
-		for (size_t i = 2; i <= more; i++)
-			if ((p[i] & 0xc0) != 0x80)
-				return false;
-		p += more + 1;
-	}
-	return true;
+	return memchr(s.data, '/', s.len) || memchr(s.data, '\\', s.len) || memchr(s.data, '{', s.len) || memchr(s.data, '}', s.len);
 }
 
 bool shape_is_clean(struct span text)
 {
-	return text.len > 0 && text.len <= SEGMENT_BYTES_MAX && is_plain_utf8(text) && !span_equal(text, span_str("..")) &&
-	       !span_equal(text, span_str("."));
+	return text.len > 0 && text.len <= SEGMENT_BYTES_MAX && utf8_clean_len(text) == text.len && !has_forbidden(text) &&
+	       !span_equal(text, span_str("..")) && !span_equal(text, span_str("."));
 }
 
 bool shape_decode(struct span raw, char room[SEGMENT_BYTES_MAX], struct span *ret_text)
@@ -78,6 +56,14 @@ bool shape_decode(struct span raw, char room[SEGMENT_BYTES_MAX], struct span *re
 }
 
 /* ---- counting what a segment is made of ---- */
+
+bool shape_is_number(struct span text)
+{
+	for (size_t i = 0; i < text.len; i++)
+		if (text.data[i] < '0' || text.data[i] > '9')
+			return false;
+	return text.len > 0;
+}
 
 struct census {
 	size_t digits, lower, upper, hex_letters, hyphens, underscores, dots, colons, wide, others;
@@ -140,8 +126,6 @@ static const char *typed(struct span s, const struct census *c)
 	size_t letters = c->lower + c->upper;
 	size_t marks = c->hyphens + c->underscores + c->dots;
 
-	if (c->digits == s.len)
-		return "{id}";
 	if (s.data[0] == '@')
 		return "@{x}";
 	if (s.data[0] == '~')
@@ -173,7 +157,7 @@ static const char *formless(struct span s, const struct census *c)
 		return "{x}";
 	if (separators >= 3 || c->wide > 18 || (separators > 0 && c->digits >= 3 && c->lower + c->upper > 0))
 		return "{slug}";
-	if (s.len >= 16 && separators <= 2 && mixed)
+	if (s.len >= 16 && mixed && (separators == 0 || c->upper >= 4))
 		return "{token}";
 	if (s.len > LITERAL_BYTES_MAX)
 		return separators > 0 ? "{slug}" : "{token}";
@@ -182,7 +166,7 @@ static const char *formless(struct span s, const struct census *c)
 
 /* ---- file names ---- */
 
-enum extension_kind { EXTENSION_NONE, EXTENSION_FILE, EXTENSION_SCRIPT };
+enum extension_kind { EXTENSION_NONE, EXTENSION_FILE, EXTENSION_PAGE, EXTENSION_SCRIPT };
 
 struct extension {
 	const char *text;
@@ -194,28 +178,30 @@ static int compare_extension(const void *key, const void *row)
 	return strcmp(key, ((const struct extension *)row)->text);
 }
 
-/* A script is a route of its own; a file is one of many. */
+/* A script is a route of its own, a file one of many; a page or a document of data is a route when words name it. */
 static enum extension_kind extension_kind(const char *lower)
 {
 	/* clang-format off */
 	static const struct extension table[] = {
 #define FILE_KIND(text) {text, EXTENSION_FILE}
+#define PAGE(text) {text, EXTENSION_PAGE}
 #define SCRIPT(text) {text, EXTENSION_SCRIPT}
 		FILE_KIND("7z"), SCRIPT("action"), FILE_KIND("apk"), SCRIPT("ashx"), SCRIPT("asmx"), SCRIPT("asp"), SCRIPT("aspx"),
-		FILE_KIND("atom"), FILE_KIND("avi"), FILE_KIND("avif"), FILE_KIND("bin"), FILE_KIND("bmp"), FILE_KIND("bz2"), SCRIPT("cfm"),
+		PAGE("atom"), FILE_KIND("avi"), FILE_KIND("avif"), FILE_KIND("bin"), FILE_KIND("bmp"), FILE_KIND("bz2"), SCRIPT("cfm"),
 		SCRIPT("cgi"), FILE_KIND("css"), FILE_KIND("csv"), FILE_KIND("dat"), FILE_KIND("deb"), FILE_KIND("dmg"), SCRIPT("do"),
 		FILE_KIND("doc"), FILE_KIND("docx"), FILE_KIND("eot"), FILE_KIND("epub"), FILE_KIND("exe"), FILE_KIND("flac"), FILE_KIND("flv"),
-		FILE_KIND("gif"), FILE_KIND("gz"), FILE_KIND("heic"), FILE_KIND("htm"), FILE_KIND("html"), FILE_KIND("ico"), FILE_KIND("ics"),
-		FILE_KIND("ipa"), FILE_KIND("iso"), FILE_KIND("jar"), FILE_KIND("jpeg"), FILE_KIND("jpg"), FILE_KIND("js"), FILE_KIND("json"),
+		FILE_KIND("gif"), FILE_KIND("gz"), FILE_KIND("heic"), PAGE("htm"), PAGE("html"), FILE_KIND("ico"), FILE_KIND("ics"),
+		FILE_KIND("ipa"), FILE_KIND("iso"), FILE_KIND("jar"), FILE_KIND("jpeg"), FILE_KIND("jpg"), FILE_KIND("js"), PAGE("json"),
 		SCRIPT("jsp"), SCRIPT("jspx"), FILE_KIND("log"), FILE_KIND("m3u8"), FILE_KIND("m4a"), FILE_KIND("m4s"), FILE_KIND("m4v"),
-		FILE_KIND("map"), FILE_KIND("md"), FILE_KIND("mjs"), FILE_KIND("mkv"), FILE_KIND("mov"), FILE_KIND("mp3"), FILE_KIND("mp4"),
+		FILE_KIND("map"), PAGE("md"), FILE_KIND("mjs"), FILE_KIND("mkv"), FILE_KIND("mov"), FILE_KIND("mp3"), FILE_KIND("mp4"),
 		FILE_KIND("mpd"), FILE_KIND("ogg"), FILE_KIND("ogv"), FILE_KIND("otf"), FILE_KIND("pdf"), SCRIPT("php"), SCRIPT("pl"),
-		FILE_KIND("png"), FILE_KIND("ppt"), FILE_KIND("pptx"), SCRIPT("py"), FILE_KIND("rar"), FILE_KIND("rpm"), FILE_KIND("rss"),
-		FILE_KIND("shtml"), FILE_KIND("srt"), SCRIPT("svc"), FILE_KIND("svg"), FILE_KIND("swf"), FILE_KIND("tar"), FILE_KIND("tgz"),
-		FILE_KIND("ts"), FILE_KIND("ttf"), FILE_KIND("txt"), FILE_KIND("vtt"), FILE_KIND("wasm"), FILE_KIND("wav"), FILE_KIND("webm"),
-		FILE_KIND("webmanifest"), FILE_KIND("webp"), FILE_KIND("woff"), FILE_KIND("woff2"), FILE_KIND("xhtml"), FILE_KIND("xls"),
-		FILE_KIND("xlsx"), FILE_KIND("xml"), FILE_KIND("xsl"), FILE_KIND("xz"), FILE_KIND("yaml"), FILE_KIND("yml"), FILE_KIND("zip"),
+		FILE_KIND("png"), FILE_KIND("ppt"), FILE_KIND("pptx"), SCRIPT("py"), FILE_KIND("rar"), FILE_KIND("rpm"), PAGE("rss"),
+		PAGE("shtml"), FILE_KIND("srt"), SCRIPT("svc"), FILE_KIND("svg"), FILE_KIND("swf"), FILE_KIND("tar"), FILE_KIND("tgz"),
+		FILE_KIND("ts"), FILE_KIND("ttf"), PAGE("txt"), FILE_KIND("vtt"), FILE_KIND("wasm"), FILE_KIND("wav"), FILE_KIND("webm"),
+		FILE_KIND("webmanifest"), FILE_KIND("webp"), FILE_KIND("woff"), FILE_KIND("woff2"), PAGE("xhtml"), FILE_KIND("xls"),
+		FILE_KIND("xlsx"), PAGE("xml"), FILE_KIND("xsl"), FILE_KIND("xz"), PAGE("yaml"), PAGE("yml"), FILE_KIND("zip"),
 #undef FILE_KIND
+#undef PAGE
 #undef SCRIPT
 	};
 	/* clang-format on */
@@ -252,7 +238,7 @@ static bool ends_part(struct span s, size_t at)
 {
 	char c = s.data[at];
 
-	if (c == '-' || c == '_' || c == '.')
+	if (c == '-' || c == '_')
 		return true;
 	return at > 0 && c >= 'A' && c <= 'Z' && s.data[at - 1] >= 'a' && s.data[at - 1] <= 'z';
 }
@@ -322,7 +308,7 @@ static void set_free_text(struct shape *ret, enum word_below below, const char *
 	set_label(ret, below == BELOW_NAMES ? "{x}" : below == BELOW_THINGS ? "{slug}" : label);
 }
 
-static bool set_word(struct span text, enum word_below below, struct shape *ret)
+static bool set_word(struct span text, const struct census *c, enum word_below below, struct shape *ret)
 {
 	const struct word *word = vocabulary_find(text);
 	enum word_below after = BELOW_ROUTES;
@@ -331,14 +317,14 @@ static bool set_word(struct span text, enum word_below below, struct shape *ret)
 		set(ret, SHAPE_WORD, span_make(word->text, word->len), (enum word_below)word->below);
 		return true;
 	}
-	if (below != BELOW_ROUTES || text.len > LITERAL_BYTES_MAX || !(is_version(text) || is_compound(text, &after)))
+	if (below != BELOW_ROUTES || text.len > LITERAL_BYTES_MAX || !(c->digits > 0 ? is_version(text) : is_compound(text, &after)))
 		return false;
 	set(ret, SHAPE_WORD, text, after);
 	return true;
 }
 
 /* True when the name of a file says enough. */
-static bool set_by_extension(struct span text, enum word_below below, struct shape *ret)
+static bool set_by_extension(struct span text, const struct census *c, enum word_below below, struct shape *ret)
 {
 	char extension[EXTENSION_BYTES_MAX + 1];
 	struct span stem;
@@ -347,25 +333,29 @@ static bool set_by_extension(struct span text, enum word_below below, struct sha
 
 	if (kind == EXTENSION_NONE)
 		return false;
-	if (below == BELOW_ROUTES && text.len <= LITERAL_BYTES_MAX && (vocabulary_find(stem) || is_compound(stem, &ignored))) {
+	if (kind != EXTENSION_FILE && below == BELOW_ROUTES && text.len <= LITERAL_BYTES_MAX && c->digits == 0 &&
+	    (vocabulary_find(stem) || is_compound(stem, &ignored))) {
 		set(ret, SHAPE_WORD, text, BELOW_ROUTES);
 		return true;
 	}
-	if (kind == EXTENSION_FILE)
+	if (kind != EXTENSION_SCRIPT)
 		set_file(ret, extension);
-	return kind == EXTENSION_FILE;
+	return kind != EXTENSION_SCRIPT;
 }
 
 void shape_of(struct span text, enum word_below below, struct shape *ret)
 {
+	if (shape_is_number(text)) {
+		set_label(ret, "{id}");
+		return;
+	}
 	struct census c = census_of(text);
 	const char *label = typed(text, &c);
-
 	if (label) {
 		set_label(ret, label);
 		return;
 	}
-	if (set_word(text, below, ret) || (c.dots > 0 && set_by_extension(text, below, ret)))
+	if (set_word(text, &c, below, ret) || (c.dots > 0 && set_by_extension(text, &c, below, ret)))
 		return;
 	label = formless(text, &c);
 	if (label || below != BELOW_ROUTES)

@@ -27,7 +27,8 @@ struct shape {
 /* The segment percent-decoded (RFC 3986, once) into `room`, or itself when nothing is encoded. False when it cannot be a word of any route: too
  * long, control characters, slashes or braces in disguise, not UTF-8. */
 bool shape_decode(struct span raw, char room[SEGMENT_BYTES_MAX], struct span *ret_text);
-bool shape_is_clean(struct span text); /* the same of text that is decoded already */
+bool shape_is_clean(struct span text);  /* the same of text that is decoded already */
+bool shape_is_number(struct span text); /* decimal digits alone: "{id}" */
 /* The shape of decoded text that follows a word whose things are `below`. */
 void shape_of(struct span text, enum word_below below, struct shape *ret);
 /* Of a segment that shape_decode refused. */

@@ -481,7 +481,8 @@ static void the_vocabulary_is_sorted_lower_case_and_holds_the_words_of_article_2
 
 	(void)state;
 	for (size_t i = 0; i < count; i++) {
-		assert_true(words[i].len <= WORD_BYTES_MAX);
+		assert_true(words[i].len < WORD_BYTES_MAX);
+		assert_int_equal(strlen(words[i].text), words[i].len);
 		assert_ptr_equal(vocabulary_find(span_str(words[i].text)), &words[i]);
 		for (const char *c = words[i].text; *c; c++)
 			assert_false(*c >= 'A' && *c <= 'Z');

@@ -234,7 +234,7 @@ int ull_encode(const struct ull *u, struct buf *out)
 	struct buf tokens, dense;
 	int r = 0;
 
-	buf_init(&tokens, ull_encoded_max(u));
+	buf_init(&tokens, SIZE_MAX);
 	buf_init(&dense, WIRE_HEAD_BYTES + dense_max(u->p));
 	if (!u->registers)
 		r = encode_tokens(u, &tokens);
@@ -251,10 +251,10 @@ size_t ull_encoded_max(const struct ull *u)
 {
 	/* All distances together are below 2^26, so quotients take at most count / ln 2 bits; remainder, stop bits and zeros a token: */
 	const size_t token_bits = TOKEN_INDEX_BITS + 1 + 2 + TOKEN_REST_BITS;
+	size_t dense = WIRE_HEAD_BYTES + dense_max(u->p);
+	size_t tokens = WIRE_HEAD_BYTES + VARINT_MAX_BYTES + ((size_t)u->count * token_bits + 7) / 8;
 
-	if (u->registers)
-		return WIRE_HEAD_BYTES + dense_max(u->p);
-	return WIRE_HEAD_BYTES + VARINT_MAX_BYTES + ((size_t)u->count * token_bits + 7) / 8;
+	return u->registers || (dense_may_be_shorter(u) && dense < tokens) ? dense : tokens;
 }
 
 /* ---- decode ---- */

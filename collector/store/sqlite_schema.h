@@ -44,6 +44,9 @@ static const char *const sqlite_schema[] = {
 	/* day: number since 1970-01-01 in the configured offset. With a rowid, because sketches are large and would bloat a key's tree. */
 	"CREATE TABLE sketch_day (id INTEGER PRIMARY KEY, day INTEGER NOT NULL, scope_id INTEGER NOT NULL REFERENCES scope, kind INTEGER NOT NULL,"
 	" key_id INTEGER NOT NULL, requests INTEGER NOT NULL, registers BLOB NOT NULL, UNIQUE (day, scope_id, kind, key_id)) STRICT;"
+	/* what came since `registers` was last written, as it came: sqlite_sketches.c says why */
+	"CREATE TABLE sketch_part (sketch_id INTEGER NOT NULL REFERENCES sketch_day, n INTEGER NOT NULL, requests INTEGER NOT NULL,"
+	" data BLOB NOT NULL, PRIMARY KEY (sketch_id, n)) STRICT, WITHOUT ROWID;"
 
 	"CREATE TABLE assessment (id INTEGER PRIMARY KEY, service_id INTEGER NOT NULL REFERENCES service, functions INTEGER NOT NULL,"
 	" filed_on TEXT NOT NULL, receipt TEXT NOT NULL, note TEXT NOT NULL, actor TEXT NOT NULL, recorded_ms INTEGER NOT NULL) STRICT;"

@@ -192,6 +192,49 @@ static inline void told(const struct world *w, const char *sql)
 	sqlite3_close(db);
 }
 
+static inline void dump_sketch(const struct ull *u, uint64_t requests, struct buf *out)
+{
+	if (ull_empty(u))
+		return;
+	assert_int_equal(buf_printf(out, "%llu|", (unsigned long long)requests), 0);
+	assert_int_equal(ull_encode(u, out), 0);
+}
+
+/* Sketches with their parts: merged here, because when the parts were folded depends on how they came. */
+static inline void dump_sketches(sqlite3 *db, struct buf *out)
+{
+	static const char sql[] =
+		"SELECT day, workload, host, kind, key_id, requests, data FROM (SELECT id, requests, registers AS data FROM sketch_day"
+		" UNION ALL SELECT sketch_id, requests, data FROM sketch_part) JOIN"
+		" (SELECT d.id AS sketch, day, workload, host, d.kind AS kind, key_id FROM sketch_day d JOIN scope c ON c.id = d.scope_id) ON sketch = id"
+		" ORDER BY 1, 2, 3, 4, 5";
+	sqlite3_stmt *stmt;
+	char name[256] = "", last[256] = "";
+	uint64_t requests = 0;
+	struct ull all;
+	ull_init(&all, ULL_P);
+	assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &stmt, NULL), SQLITE_OK);
+	while (sqlite3_step(stmt) == SQLITE_ROW) {
+		struct ull one;
+		snprintf(name, sizeof name, "%s|%s|%s|%s|%s", sqlite3_column_text(stmt, 0), sqlite3_column_text(stmt, 1),
+			 sqlite3_column_text(stmt, 2), sqlite3_column_text(stmt, 3), sqlite3_column_text(stmt, 4));
+		if (strcmp(name, last) != 0) {
+			dump_sketch(&all, requests, out);
+			assert_int_equal(buf_printf(out, "\n%s|", name), 0);
+			ull_clear(&all);
+			requests = 0;
+			memcpy(last, name, sizeof last);
+		}
+		requests += (uint64_t)sqlite3_column_int64(stmt, 5);
+		assert_int_equal(ull_decode(span_make(sqlite3_column_blob(stmt, 6), (size_t)sqlite3_column_bytes(stmt, 6)), &one, NULL), 0);
+		assert_int_equal(ull_merge(&all, &one), 0);
+		ull_done(&one);
+	}
+	dump_sketch(&all, requests, out);
+	ull_done(&all);
+	sqlite3_finalize(stmt);
+}
+
 /* Everything that was counted, by name and without ids and times of arrival, so that two stores can be compared byte for byte. */
 static inline void dump(const struct world *w, struct buf *out)
 {
@@ -207,8 +250,6 @@ static inline void dump(const struct world *w, struct buf *out)
 		" JOIN endpoint e ON e.id = h.endpoint_id JOIN scope c ON c.id = e.scope_id ORDER BY 1, 2, 3, 4, 5",
 		"SELECT hour_ms, c.workload, c.host, c0, c1, c2, c3, c4, c5, request_bytes, answer_bytes FROM scope_hour h"
 		" JOIN scope c ON c.id = h.scope_id ORDER BY 1, 2, 3",
-		"SELECT day, c.workload, c.host, d.kind, key_id, requests, hex(registers) FROM sketch_day d JOIN scope c ON c.id = d.scope_id"
-		" ORDER BY 1, 2, 3, 4, 5",
 	};
 	sqlite3 *db;
 	assert_int_equal(sqlite3_open(w->path, &db), SQLITE_OK);
@@ -226,6 +267,7 @@ static inline void dump(const struct world *w, struct buf *out)
 		}
 		sqlite3_finalize(stmt);
 	}
+	dump_sketches(db, out);
 	sqlite3_close(db);
 }
 

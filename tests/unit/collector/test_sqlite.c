@@ -307,7 +307,7 @@ static void counters_stop_at_their_ceiling_instead_of_overflowing(void **state)
 static void more_sketches_than_are_remembered_all_arrive(void **state)
 {
 	(void)state;
-	enum { SCOPES = 2100 };
+	enum { SCOPES = 4200 };
 	struct world w = world_new(480, NULL, 0);
 	static struct scope scopes[SCOPES];
 	static char names[SCOPES][16];
@@ -327,8 +327,50 @@ static void more_sketches_than_are_remembered_all_arrive(void **state)
 	struct err err = {0};
 	for (d.sequence = 1; d.sequence <= 2; d.sequence++)
 		assert_int_equal(store_merge(w.store, &d, 1, &done, &err), 0);
-	assert_int_equal(asked(&w, "SELECT count(*) FROM sketch_day WHERE requests = 6"), SCOPES);
+	assert_int_equal(
+		asked(&w, "SELECT count(*) FROM sketch_day d JOIN sketch_part p ON p.sketch_id = d.id WHERE d.requests + p.requests = 6"),
+		SCOPES);
 	made_end(&m);
+	world_end(&w);
+}
+
+static int only_users(void *ctx, const struct store_users_row *row)
+{
+	*(double *)ctx = row->users;
+	return 0;
+}
+
+static double users_in(struct world *w)
+{
+	double users = 0;
+	struct err err = {0};
+	assert_int_equal(store_users_total(w->store, 1, "", "", only_users, &users, &err), 0);
+	return users;
+}
+
+static void parts_of_a_sketch_are_folded_at_their_limit_and_count_the_same(void **state)
+{
+	(void)state;
+	struct world w = world_new(480, NULL, 0);
+	for (uint64_t n = 1; n <= 66; n++) {
+		struct made m;
+		made_begin(&m, MORNING_MS, "web", "a.test");
+		made_users(&m, IDENTITY_ACCOUNT, 1, n * 10, n * 10 + 20);
+		merged(&w, "host", 1, n, &m);
+		made_end(&m);
+		/* the first makes the sketch, 64 stand beside it, the next is folded in with them */
+		assert_int_equal(asked(&w, "SELECT count(*) FROM sketch_part"), n <= 65 ? n - 1 : 0);
+		double users = users_in(&w);
+		assert_true(users > (double)n * 10 + 9 && users < (double)n * 10 + 11);
+	}
+	assert_int_equal(asked(&w, "SELECT requests FROM sketch_day"), 66 * 20);
+	struct made dense;
+	made_begin(&dense, MORNING_MS, "web", "a.test");
+	made_users(&dense, IDENTITY_ACCOUNT, 1, 0, 9000);
+	merged(&w, "host", 1, 67, &dense);
+	assert_int_equal(asked(&w, "SELECT count(*) FROM sketch_part"), 0);
+	assert_true(users_in(&w) > 8800 && users_in(&w) < 9200);
+	made_end(&dense);
 	world_end(&w);
 }
 
@@ -388,7 +430,9 @@ static void killed_writer_loses_and_doubles_nothing_that_was_acknowledged(void *
 		assert_int_equal(asked(&w, "SELECT sum(requests) FROM endpoint"), n * (n + 1) / 2);
 		assert_int_equal(asked(&w, "SELECT sum(c2) FROM endpoint_hour"), n * (n + 1) / 2);
 		assert_int_equal(asked(&w, "SELECT seen FROM ledger"), n * (n + 1) / 2);
-		assert_int_equal(asked(&w, "SELECT sum(requests) FROM sketch_day"), n * 50);
+		assert_int_equal(
+			asked(&w, "SELECT (SELECT sum(requests) FROM sketch_day) + (SELECT coalesce(sum(requests), 0) FROM sketch_part)"),
+			n * 50);
 	}
 	assert_true(asked(&w, "SELECT sequence FROM stream") >= KILLS);
 	world_end(&w);
@@ -581,6 +625,7 @@ int main(void)
 		cmocka_unit_test(endless_routes_of_one_scope_end_in_an_overflow_row),
 		cmocka_unit_test(counters_stop_at_their_ceiling_instead_of_overflowing),
 		cmocka_unit_test(more_sketches_than_are_remembered_all_arrive),
+		cmocka_unit_test(parts_of_a_sketch_are_folded_at_their_limit_and_count_the_same),
 		cmocka_unit_test(killed_writer_loses_and_doubles_nothing_that_was_acknowledged),
 		cmocka_unit_test(full_disk_at_any_write_acknowledges_nothing_and_heals),
 		cmocka_unit_test(failing_disk_at_any_write_acknowledges_nothing_and_heals),

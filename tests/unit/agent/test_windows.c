@@ -256,7 +256,7 @@ static void everything_open_always_fits_one_batch(void **state)
 static void the_memory_ceiling_refuses_and_counts_nothing(void **state)
 {
 	(void)state;
-	struct rig r = rig_new(10000, 1 << 20);
+	struct rig r = rig_new(10000, 1 << 18); /* forty sketches take more, and less than a batch may hold */
 	uint64_t added = 0;
 	int refused = 0;
 	for (uint64_t i = 0; i < 4000000 && refused == 0; i++) {

@@ -144,6 +144,7 @@ static uint32_t common_subtree(struct templates *t, uint32_t parent, bool *ret_a
 static void vet(struct templates *t, uint32_t node)
 {
 	at(t, node)->vetted = true;
+	memset(at(t, node)->clients, 0, sizeof at(t, node)->clients);
 	t->strangers--;
 	t->stats.vetted++;
 }
@@ -183,24 +184,25 @@ static bool judge_siblings(struct templates *t, uint32_t parent)
 struct visit {
 	bool good; /* the answer vouches for the path: it may teach */
 	bool has_client;
-	uint32_t client;
-	bool withheld; /* an unvetted segment was met on the way */
+	uint16_t client; /* its tag */
+	bool withheld;   /* an unvetted segment was met on the way */
 	bool is_host;
 };
 
-/* The strongest kind of identity names the client; the hash is keyed already, so its low half is as good as random. */
+/* The strongest kind of identity names the client, by sixteen bits of its keyed hash: enough to tell three clients apart, and shared by so
+ * many that it points to nobody when it is kept. Two who share a tag count as one, which only delays. */
 static struct visit visit_of(const struct exchange *x, bool is_host)
 {
 	struct visit v = {.good = x->status > 0 && x->status < 400, .is_host = is_host};
 
 	for (int kind = IDENTITY_KINDS - 1; kind >= 0 && !v.has_client; kind--) {
 		v.has_client = x->who.mask >> kind & 1;
-		v.client = (uint32_t)x->who.hash[kind] ^ (uint32_t)kind;
+		v.client = (uint16_t)(x->who.hash[kind] ^ (unsigned)kind);
 	}
 	return v;
 }
 
-static void note_client(struct templates *t, uint32_t node, uint32_t client)
+static void note_client(struct templates *t, uint32_t node, uint16_t client)
 {
 	struct node *n = at(t, node);
 

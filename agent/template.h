@@ -36,8 +36,9 @@ struct template_stats {
 
 struct templates;
 
-/* `workloads`, borrowed, gives the names under which a workload's routes are known again after a restart; NULL: its id is its name. */
 struct templates *templates_new(const struct template_limits *limits);
+/* Before the first route: `workloads`, borrowed, gives the names under which a workload's routes are known again after a restart. Without it,
+ * the id is the name. */
 void templates_name_workloads(struct templates *t, const struct workloads *workloads);
 void templates_free(struct templates *t);
 

@@ -2,7 +2,7 @@
  *
  *   "TOCSINT1"  count u32  records, parents before children  crc32c u32 of all before
  *   record: parent u32 (index of its record; all ones for a root), kind u8, flags u8, text length u8, client count u8, quiet u32,
- *           subtree u32, text, clients u32 each
+ *           subtree u32, text, clients u16 each
  *
  * Counts of children are made again from the records, and what stands below a word from today's vocabulary. */
 #include <errno.h>
@@ -13,7 +13,7 @@
 
 #define MAGIC "TOCSINT1"
 
-enum { MAGIC_BYTES = 8, HEAD_BYTES = MAGIC_BYTES + 4, RECORD_BYTES = 16, CRC_BYTES = 4 };
+enum { MAGIC_BYTES = 8, HEAD_BYTES = MAGIC_BYTES + 4, RECORD_BYTES = 16, CLIENT_BYTES = 2, CRC_BYTES = 4 };
 enum { FLAG_VETTED = 1, FLAG_ANSWERED = 2, FLAG_EXPORTED = 4, FLAG_VARIABLE = 8, FLAGS_ALL = 15 };
 
 static void write_u32(uint8_t *to, uint32_t value)
@@ -31,7 +31,7 @@ static uint32_t read_u32(const uint8_t *from)
 
 static int save_node(const struct node *n, uint32_t parent, struct buf *out)
 {
-	uint8_t record[RECORD_BYTES + LITERAL_BYTES_MAX + CLIENTS_MAX * 4];
+	uint8_t record[RECORD_BYTES + LITERAL_BYTES_MAX + CLIENTS_MAX * CLIENT_BYTES];
 	size_t len = RECORD_BYTES;
 
 	write_u32(record, parent);
@@ -45,8 +45,10 @@ static int save_node(const struct node *n, uint32_t parent, struct buf *out)
 	if (n->len > 0)
 		memcpy(record + len, n->text, n->len);
 	len += n->len;
-	for (unsigned i = 0; i < n->client_count; i++, len += 4)
-		write_u32(record + len, n->clients[i]);
+	for (unsigned i = 0; i < n->client_count; i++) {
+		record[len++] = (uint8_t)n->clients[i];
+		record[len++] = (uint8_t)(n->clients[i] >> 8);
+	}
 	return buf_append(out, record, len);
 }
 
@@ -139,8 +141,8 @@ static int load_node(struct templates *t, const uint8_t *record, uint32_t parent
 	n->variable = record[5] & FLAG_VARIABLE;
 	n->quiet = read_u32(record + 8);
 	n->subtree = read_u32(record + 12);
-	for (unsigned i = 0; i < record[7]; i++)
-		n->clients[n->client_count++] = read_u32(clients + 4 * (size_t)i);
+	for (unsigned i = 0; i < record[7]; i++, clients += CLIENT_BYTES)
+		n->clients[n->client_count++] = (uint16_t)(clients[0] | clients[1] << 8);
 	if (n->kind == SHAPE_UNKNOWN && parent != NODE_NONE) {
 		t->trie.nodes[parent].unknown++;
 		t->trie.nodes[parent].popular += n->client_count >= t->limits.clients_min;
@@ -155,7 +157,7 @@ static int load_records(struct templates *t, const uint8_t *from, const uint8_t 
 {
 	for (uint32_t i = 0; i < count && t->trie.live < t->trie.max; i++) {
 		if (end - from < RECORD_BYTES || from[6] > LITERAL_BYTES_MAX || from[7] > CLIENTS_MAX ||
-		    end - from < RECORD_BYTES + from[6] + 4 * from[7])
+		    end - from < RECORD_BYTES + from[6] + CLIENT_BYTES * from[7])
 			return bad(err, "cut short");
 		uint32_t parent = read_u32(from);
 		if (parent != NODE_NONE && parent >= i)
@@ -163,7 +165,7 @@ static int load_records(struct templates *t, const uint8_t *from, const uint8_t 
 		int r = load_node(t, from, parent == NODE_NONE ? NODE_NONE : nodes[parent], err, &nodes[i]);
 		if (r < 0)
 			return r;
-		from += RECORD_BYTES + from[6] + 4 * (size_t)from[7];
+		from += RECORD_BYTES + from[6] + (size_t)CLIENT_BYTES * from[7];
 	}
 	return t->trie.live == t->trie.max || from == end ? 0 : bad(err, "bytes after the last segment");
 }

@@ -29,12 +29,12 @@ struct node {
 	bool exported; /* its template was returned */
 	bool variable; /* unknown children are "{x}" from now on */
 	uint8_t client_count;
-	uint32_t unknown; /* children of unknown text */
-	uint32_t popular; /* those of them that enough clients met */
-	uint32_t quiet;   /* good answers below unknown children since the last new one of them */
-	uint32_t subtree; /* of an unknown node: a bit for each kind of child, by hash */
-	uint32_t clients[CLIENTS_MAX];
-	struct span name; /* the whole template, owned; made when first asked for */
+	uint32_t unknown;              /* children of unknown text */
+	uint32_t popular;              /* those of them that enough clients met */
+	uint32_t quiet;                /* good answers below unknown children since the last new one of them */
+	uint32_t subtree;              /* of an unknown node: a bit for each kind of child, by hash */
+	uint16_t clients[CLIENTS_MAX]; /* tags of those who met it until it is vetted */
+	struct span name;              /* the whole template, owned; made when first asked for */
 	char text[LITERAL_BYTES_MAX];
 };
 

@@ -165,7 +165,7 @@ fuzz-targets: $(FUZZ)
 C_FILES := $(shell git ls-files '*.c' '*.h' 2>/dev/null)
 fmt: | $(DEPS)
 	$(Q)clang-format -i $(C_FILES)
-lint: | $(DEPS)
+lint: $(GEN)/bench/http_reference.skel.h | $(DEPS)
 	$(Q)clang-format --dry-run -Werror $(C_FILES)
 	$(Q)tests/lint
 

@@ -422,6 +422,14 @@ struct result {
 	long memory_kib;
 };
 
+__attribute__((noreturn)) static void die_with_log(const struct observer *o, const struct watch *w)
+{
+	char text[4096];
+	read_text(w->log, text, sizeof text);
+	die("%s saw %llu requests of %d and lost %llu records; it said:\n%s", o->name, (unsigned long long)w->seen, WARM_UP + REQUESTS,
+	    (unsigned long long)w->lost, text);
+}
+
 static void run_round(const struct place *place, pid_t nginx, const struct observer *o, int round, struct result *result)
 {
 	struct watch w = {0};
@@ -436,8 +444,7 @@ static void run_round(const struct place *place, pid_t nginx, const struct obser
 	if (o->finish)
 		o->finish(&w);
 	if (o->start && (w.seen < WARM_UP + REQUESTS || (o->counts_exactly && w.seen != WARM_UP + REQUESTS)))
-		die("%s saw %llu requests of %d and lost %llu records", o->name, (unsigned long long)w.seen, WARM_UP + REQUESTS,
-		    (unsigned long long)w.lost);
+		die_with_log(o, &w);
 	result->total_us[round] = (double)(server + client + own) / REQUESTS / 1000;
 	result->observer_us[round] = (double)own / REQUESTS / 1000;
 	if (w.memory_kib > result->memory_kib)
@@ -472,14 +479,14 @@ static void print_results(const struct result *results)
 	printf("### One HTTP request in clear: CPU time of server, load and observer together\n\n");
 	printf("Median of %d alternating rounds of %d requests, %d keep-alive connections, nginx with one process.\n\n", ROUNDS, REQUESTS,
 	       CONNECTIONS);
-	printf("| watched by | CPU µs a request | added | of it in the observer's process | ratio to tocsin |\n|---|---|---|---|---|\n");
-	double tocsin = median_added(&results[1], &results[0]);
+	printf("| watched by | CPU µs a request | added | of it in the kernel | in the observer's process |\n|---|---|---|---|---|\n");
 	for (int i = 0; i < OBSERVERS; i++) {
-		double added = median_added(&results[i], &results[0]);
-		printf("| %s | %.2f | %+.2f | %.2f | %.1f × |\n", observers[i].name, median(results[i].total_us), added,
-		       median(results[i].observer_us), tocsin > 0 ? added / tocsin : 0);
+		double added = median_added(&results[i], &results[0]), own = median(results[i].observer_us);
+		printf("| %s | %.2f | %+.2f | %.2f | %.2f |\n", observers[i].name, median(results[i].total_us), added, added - own, own);
 	}
-	printf("\nEvery request was seen by both. Peak memory of the agent: %.1f MiB (goal 20).\n\n", (double)results[1].memory_kib / 1024);
+	printf("\nGoal: at most 2.0 added, later 1.5. Each observer saw every request. The agent understands them (heads, identity, template, window, "
+	       "spool); the reference's reader only empties its ring.\nPeak memory of the agent: %.1f MiB (goal 20).\n\n",
+	       (double)results[1].memory_kib / 1024);
 }
 
 static int measure(struct place *place)

@@ -273,6 +273,7 @@ static void stop_probes(struct daemon *d)
 	if (!d->probes)
 		return;
 	poll_ring(d);
+	probes_finish(d->probes); /* may seal on the way, when the windows are full: the probes are still whole then */
 	if (probe_ledger(d))
 		probes_account(d->probes, probe_ledger(d));
 	close_handle(&d->ring_ready);

@@ -97,6 +97,11 @@ fail:
 	return r;
 }
 
+void probes_finish(struct probes *p)
+{
+	http_streams_finish(p->streams);
+}
+
 void probes_free(struct probes *p)
 {
 	if (!p)

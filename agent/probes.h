@@ -22,7 +22,9 @@ struct probes;
 /* Loads and attaches. -EPERM, -EOPNOTSUPP …: `err` says what is missing and how to mend it; nothing is left attached. */
 int probes_new(const struct agent_settings *settings, const struct identity *identity, struct workloads *workloads,
 	       on_exchange_fn on_exchange, void *ctx, struct probes **ret, struct err *err);
-/* Detaches; requests that still wait for their answer are reported first, so the windows must still be there. */
+/* Before the last account: reports the requests that still wait for their answer. What is polled afterwards counts as any other. */
+void probes_finish(struct probes *p);
+/* Detaches. Whoever was polled finishes first: no exchange may come while this goes on. */
 void probes_free(struct probes *p);
 
 /* Readable when the ring is past a quarter full; borrowed. */

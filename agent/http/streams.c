@@ -537,12 +537,17 @@ struct http_streams *http_streams_new(const struct http_limits *limits, const st
 	return s;
 }
 
+void http_streams_finish(struct http_streams *s)
+{
+	for (struct conn *c; (c = connections_oldest(&s->connections));)
+		finish(s, c);
+}
+
 void http_streams_free(struct http_streams *s)
 {
 	if (!s)
 		return;
-	for (struct conn *c; (c = connections_oldest(&s->connections));)
-		finish(s, c);
+	http_streams_finish(s);
 	connections_done(&s->connections);
 	free(s);
 }

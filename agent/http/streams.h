@@ -60,8 +60,9 @@ struct http_streams;
  * it must not call back into the table. */
 struct http_streams *http_streams_new(const struct http_limits *limits, const struct identity *identity, on_exchange_fn on_exchange,
 				      void *ctx);
-/* Reports what still waits for an answer, then frees. */
-void http_streams_free(struct http_streams *s);
+/* Reports what still waits for an answer and forgets all connections: nothing is left to report. */
+void http_streams_finish(struct http_streams *s);
+void http_streams_free(struct http_streams *s); /* finishes first */
 
 /* One record of the probe, in ring order: `data` is what followed the header, `time_ms` the record's Unix time. An exchange's answer_bytes
  * are its head and its body as far as the head told the length; of other bodies, what the head's own segment carried. */

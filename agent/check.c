@@ -1,6 +1,7 @@
 #include "agent/check.h"
 
 #include <errno.h>
+#include <glob.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <string.h>
@@ -138,13 +139,31 @@ static void look_state(const struct check_options *o, struct answer *a)
 	    "%s: %ju MiB free, the spool may take %ju", o->state_dir, (uintmax_t)(free_bytes >> 20), (uintmax_t)(o->spool_bytes >> 20));
 }
 
+/* The first that cannot be read, of the files that a tap's path or glob names now; errno says why. */
+static const char *find_unreadable(const glob_t *found)
+{
+	for (size_t i = 0; i < found->gl_pathc; i++)
+		if (access(found->gl_pathv[i], R_OK))
+			return found->gl_pathv[i];
+	return NULL;
+}
+
 static void look_log(const char *path, struct answer *a)
 {
-	if (access(path, R_OK) == 0)
-		say(a, GRADE_OK, NULL, "%s", path);
+	glob_t found = {0};
+	bool is_glob = strpbrk(path, "*?[") != NULL;
+	int r = glob(path, is_glob ? 0 : GLOB_NOMAGIC, NULL, &found);
+	const char *unreadable = r == 0 ? find_unreadable(&found) : NULL;
+	if (unreadable)
+		say(a, GRADE_MISSING, "let the agent's user read it: add the user to the group adm, or CAP_DAC_READ_SEARCH", "%s: %s",
+		    unreadable, strerror(errno));
+	else if (r != 0)
+		say(a, GRADE_MISSING, "no file has such a name yet, or its folder cannot be read", "%s", path);
+	else if (is_glob)
+		say(a, GRADE_OK, NULL, "%s, now %zu", path, found.gl_pathc);
 	else
-		say(a, GRADE_MISSING, "let the agent's user read it: add the user to the group adm, or CAP_DAC_READ_SEARCH", "%s: %s", path,
-		    strerror(errno));
+		say(a, GRADE_OK, NULL, "%s", path);
+	globfree(&found);
 }
 
 static int print(FILE *out, const char *name, const struct answer *a)

@@ -11,9 +11,9 @@
 /* All borrowed. */
 struct check_options {
 	const char *state_dir;
-	uint64_t spool_bytes; /* that the state folder must have room for */
-	uint32_t ring_bytes;  /* 0: the default */
-	const char *const *logs;
+	uint64_t spool_bytes;    /* that the state folder must have room for */
+	uint32_t ring_bytes;     /* 0: the default */
+	const char *const *logs; /* files or globs, as taps have them */
 	size_t log_count;
 };
 

@@ -8,6 +8,7 @@
 #include "agent/daemon.h"
 #include "agent/settings.h"
 #include "agent/spool.h"
+#include "agent/tap/tap.h"
 #include "lib/command_line.h"
 #include "lib/file.h"
 #include "lib/log.h"
@@ -45,9 +46,9 @@ static int replay(struct invocation *in)
 
 static int check(struct invocation *in)
 {
-	const char *logs[COMMAND_SETS_MAX];
+	const char *logs[TAPS_MAX];
 	size_t count = 0;
-	for (uint32_t i = 0; i < in->settings->taps_count && count < COMMAND_SETS_MAX; i++)
+	for (uint32_t i = 0; i < in->settings->taps_count && count < TAPS_MAX; i++)
 		logs[count++] = in->settings->taps[i].path;
 	struct check_options options = {.state_dir = in->state,
 					.spool_bytes = in->settings->spool_bytes,

@@ -127,7 +127,7 @@ bool host_capabilities(char *ret_missing, size_t cap)
 	ret_missing[0] = '\0';
 	if (capng_get_caps_process())
 		return false;
-	/* CAP_SYS_ADMIN contains the first three (capabilities(7)). */
+	/* CAP_SYS_ADMIN contains these two (capabilities(7)). */
 	bool admin = capng_have_capability(CAPNG_EFFECTIVE, CAP_SYS_ADMIN);
 	for (size_t i = 0; i < sizeof needed / sizeof needed[0]; i++) {
 		bool contained = admin && (needed[i].number == CAP_BPF || needed[i].number == CAP_PERFMON);

@@ -59,6 +59,36 @@ static void a_disk_smaller_than_the_spool_is_said(void **state)
 	free(text);
 }
 
+static void a_glob_of_logs_is_looked_at_file_by_file(void **state)
+{
+	(void)state;
+	char folder[] = "/tmp/tocsin-check-XXXXXX", first[64], second[64], some[64], none[64];
+	assert_non_null(mkdtemp(folder));
+	snprintf(first, sizeof first, "%s/a.log", folder);
+	snprintf(second, sizeof second, "%s/b.log", folder);
+	snprintf(some, sizeof some, "%s/*.log", folder);
+	snprintf(none, sizeof none, "%s/*.txt", folder);
+	fclose(fopen(first, "w"));
+	assert_int_equal(symlink("/nonexistent/b.log", second), 0);
+	const char *const logs[] = {first, some, none};
+	const struct check_options options = {.state_dir = "/tmp", .logs = logs, .log_count = 3};
+	int missing;
+	char *text = run(&options, &missing), line[128];
+	assert_int_equal(missing, 1);
+	snprintf(line, sizeof line, "MISSING  log            %s: No such file or directory\n", second);
+	assert_non_null(strstr(text, line));
+	snprintf(line, sizeof line, "MISSING  log            %s\n", none);
+	assert_non_null(strstr(text, line));
+	free(text);
+	unlink(second);
+	text = run(&options, &missing);
+	snprintf(line, sizeof line, "ok       log            %s, now 1\n", some);
+	assert_non_null(strstr(text, line));
+	free(text);
+	unlink(first);
+	rmdir(folder);
+}
+
 static void each_log_has_its_own_row(void **state)
 {
 	(void)state;
@@ -85,6 +115,7 @@ int main(void)
 		cmocka_unit_test(a_missing_state_folder_is_said_with_its_remedy),
 		cmocka_unit_test(a_disk_smaller_than_the_spool_is_said),
 		cmocka_unit_test(each_log_has_its_own_row),
+		cmocka_unit_test(a_glob_of_logs_is_looked_at_file_by_file),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -36,7 +36,7 @@ static const struct settings_row rows[] = {
 	{"spool_bytes", "268435456", "ceiling of the spool on disk"},
 	{"template_nodes", "65536", "ceiling of the trie that route templates are learnt in"},
 	{"template_clients", "3", "distinct clients that must have met an unknown path segment before it may leave the host"},
-	{"account_cookies", "[]", "cookies whose value stands for an account"},
+	{"account_cookies", "[]", "cookies whose value stands for an account; empty: the well-known ones"},
 	{"account_headers", "[]", "request headers whose value stands for an account"},
 	{"session_cookies", "[]", "cookies whose value stands for a session; empty: the well-known ones"},
 	{"trusted_proxies", "[]", "addresses or networks whose X-Forwarded-For is believed"},
@@ -82,7 +82,7 @@ static int check(const struct agent_settings *s, struct err *err)
 		{"window_ms", offsetof(struct agent_settings, window_ms), 100, 3600000},
 		{"memory_bytes", offsetof(struct agent_settings, memory_bytes), 1 << 20, 64 << 20},
 		{"template_nodes", offsetof(struct agent_settings, template_nodes), 256, 1 << 20},
-		{"template_clients", offsetof(struct agent_settings, template_clients), 1, 16},
+		{"template_clients", offsetof(struct agent_settings, template_clients), 1, 8},
 		{"ring_bytes", offsetof(struct agent_settings, ring_bytes), 1 << 16, 64 << 20},
 	};
 	for (size_t i = 0; i < sizeof ranges / sizeof ranges[0]; i++) {

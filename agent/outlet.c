@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/utsname.h>
 
 #include "agent/uplink.h"
@@ -85,16 +86,16 @@ int outlet_last_record(struct outlet *o, struct buf *bytes, struct record *ret, 
 	int r = spool_read_last(o->spool, bytes, &sequence);
 	if (r == 0)
 		r = record_decode(buf_span(bytes), ret, &why);
-	if (r == -ENOMEM) {
-		err_set(err, "out of memory");
-		return r;
-	}
-	if (r < 0) {
-		if (r != -ENOENT)
-			log_warn("spool: its newest record cannot be read (%s): logs are read from where they are found", why.text);
+	if (r == -ENOENT) {
 		*ret = (struct record){0};
+		return 0;
 	}
-	return 0;
+	if (r < 0)
+		err_set(err,
+			"spool: its newest record, which says how far the logs were read, cannot be read: %s; start again, or begin anew with "
+			"an empty state folder: the logs are then counted from their beginnings",
+			why.text[0] ? why.text : strerror(-r));
+	return r;
 }
 
 void outlet_wake(struct outlet *o)

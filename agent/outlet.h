@@ -19,7 +19,8 @@ struct outlet;
 /* Opens `state_dir`/spool (-EBUSY: another agent has it) and starts the uplink with the settings' certificates. `settings` is borrowed. */
 int outlet_start(uv_loop_t *loop, const struct agent_settings *settings, const char *state_dir, struct outlet **ret, struct err *err);
 struct spool *outlet_spool(struct outlet *o);
-/* The newest record, with spans into `bytes`; all zero when there is none or it cannot be read. -ENOMEM. */
+/* The newest record, with spans into `bytes`; all zero when the spool never held one. One that cannot be read is an error with a sentence: who
+ * went on without it would read every log from its beginning and count it a second time. */
 int outlet_last_record(struct outlet *o, struct buf *bytes, struct record *ret, struct err *err);
 /* A record was appended. */
 void outlet_wake(struct outlet *o);

@@ -1,6 +1,6 @@
 // What an agent says on hosts that lack something, and to operators who got something wrong: what is missing, where, and how to mend it.
 import assert from 'node:assert/strict';
-import { appendFileSync, chmodSync, chownSync, cpSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, chmodSync, chownSync, cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { build, until, World } from './lib/harness.mjs';
@@ -111,6 +111,46 @@ test('settings, certificates and keys that are wrong are refused with their plac
 		assert.equal((await agent.ended).code, 1, agent.output);
 		assert.match(agent.output, says);
 	}
+});
+
+function crc32c(bytes) {
+	let crc = ~0;
+	for (const byte of bytes) {
+		crc ^= byte;
+		for (let bit = 0; bit < 8; bit++) crc = crc >>> 1 ^ (crc & 1 ? 0x82f63b78 : 0);
+	}
+	return ~crc >>> 0;
+}
+
+/** Makes the newest record of a spool one that no version of ours wrote, in a frame that is whole (agent/spool/segment.h). */
+function rewriteNewestRecord(spool) {
+	const file = path.join(spool, readdirSync(spool).filter((name) => name.endsWith('.seg')).sort().at(-1));
+	const bytes = readFileSync(file);
+	let last, at = 0;
+	const length = () => bytes.readUInt32LE(at + 8);
+	for (; bytes.readUInt32LE(at) !== 0; at += 48 + length()) last = at;
+	at = last;
+	const payload = bytes.subarray(at + 48, at + 48 + length()).fill(0xff);
+	bytes.writeUInt32LE(crc32c(payload), at + 12);
+	bytes.writeUInt32LE(crc32c(bytes.subarray(at, at + 44)), at + 44);
+	writeFileSync(file, bytes);
+}
+
+test('an agent that cannot know how far its logs were read says so and counts no line twice', async (t) => {
+	const world = new World('unreadable');
+	t.after(() => world.close());
+	const collector = await world.collector();
+	const log = world.path('access.log');
+	writeFileSync(log, line(1) + line(2));
+	const settings = { probes: 'false', window_ms: '100', taps: [{ path: log, workload: 'forum' }] };
+	const agent = await world.agent(collector, { settings });
+	await until('the lines are counted', async () => (await counted(collector)) === 2);
+	await agent.stop();
+	rewriteNewestRecord(path.join(agent.state, 'spool'));
+	const again = await world.agent(collector, { settings, up: false });
+	assert.equal((await again.ended).code, 1, again.output);
+	assert.match(again.output, /newest record, which says how far the logs were read, cannot be read: record: not a Record/);
+	assert.equal(await counted(collector), 2);
 });
 
 test('check, spool and settings tell an operator what there is', async (t) => {

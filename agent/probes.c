@@ -157,6 +157,7 @@ void probes_account(struct probes *p, struct ledger *ledger)
 	ledger->events_malformed += heads.heads_malformed - p->heads.heads_malformed;
 	ledger->events_lost +=
 		kernel.full + kernel.unreadable + kernel.untracked - p->kernel.full - p->kernel.unreadable - p->kernel.untracked;
+	ledger->events_lost += heads.refused - p->heads.refused;
 	p->kernel = kernel;
 	p->heads = heads;
 }

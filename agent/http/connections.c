@@ -156,6 +156,7 @@ void conn_push(struct connections *t, struct conn *c, struct waiting *w)
 		c->first = w;
 	c->last = w;
 	c->waiting_count++;
+	c->waiting_bytes += waiting_size(w);
 	link_append(&t->by_age, &w->by_age);
 }
 
@@ -166,15 +167,16 @@ struct waiting *conn_pop(struct conn *c)
 	if (!c->first)
 		c->last = NULL;
 	c->waiting_count--;
+	c->waiting_bytes -= waiting_size(w);
 	link_remove(&w->by_age);
 	return w;
 }
 
 /* ---- waiting requests ---- */
 
-static size_t waiting_size(const struct waiting *w)
+uint32_t waiting_size(const struct waiting *w)
 {
-	return sizeof *w + w->method_len + w->host_len + w->path_len;
+	return (uint32_t)sizeof *w + w->method_len + w->host_len + w->path_len;
 }
 
 struct waiting *waiting_new(struct connections *t, struct conn *c, struct span method, struct span host, struct span path)

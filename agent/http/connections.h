@@ -58,6 +58,7 @@ struct conn {
 	struct waiting *first, *last;
 	struct ahead *ahead;
 	uint32_t workload;
+	uint32_t waiting_bytes;
 	uint16_t waiting_count;
 	uint16_t owed; /* answers still to come to requests that were given up; they come before those of `first` */
 	uint8_t remote[16];
@@ -95,6 +96,7 @@ struct waiting *conn_pop(struct conn *c); /* the oldest; the caller frees it */
 
 struct waiting *waiting_new(struct connections *t, struct conn *c, struct span method, struct span host, struct span path);
 void waiting_free(struct connections *t, struct waiting *w);
+uint32_t waiting_size(const struct waiting *w);
 struct span waiting_method(const struct waiting *w);
 struct span waiting_host(const struct waiting *w);
 struct span waiting_path(const struct waiting *w);

@@ -28,6 +28,7 @@ struct http_streams {
 	struct http_stats stats;
 	int64_t answer_wait_ms;
 	uint32_t waiting_max;
+	uint32_t waiting_bytes;
 	uint32_t head_bytes_max;
 };
 
@@ -141,7 +142,7 @@ static void accept_request(struct http_streams *s, struct conn *c, const struct 
 	w->is_connect = span_equal(head->method, span_str("CONNECT"));
 	w->who = recognise(s, c, head);
 	w->request_bytes = e->len + (has_body ? body : 0);
-	if (c->waiting_count >= s->waiting_max)
+	while (c->first && (c->waiting_count >= s->waiting_max || c->waiting_bytes + waiting_size(w) > s->waiting_bytes))
 		give_up_waiting_for(s, c);
 	conn_push(&s->connections, c, w);
 }
@@ -525,7 +526,8 @@ struct http_streams *http_streams_new(const struct http_limits *limits, const st
 	s->identity = identity;
 	s->on_exchange = on_exchange;
 	s->ctx = ctx;
-	s->waiting_max = limits->waiting_max ? limits->waiting_max : 128;
+	s->waiting_max = limits->waiting_max ? limits->waiting_max : 4096;
+	s->waiting_bytes = limits->waiting_bytes ? limits->waiting_bytes : 1 << 20;
 	s->head_bytes_max = limits->head_bytes_max ? limits->head_bytes_max : 16384;
 	s->answer_wait_ms = limits->answer_wait_ms ? limits->answer_wait_ms : 300000;
 	uint32_t connections_max = limits->connections_max ? limits->connections_max : 16384;

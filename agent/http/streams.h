@@ -21,7 +21,8 @@
 /* Zero takes the default. */
 struct http_limits {
 	uint32_t connections_max; /* 16,384; past it the one that was silent longest gives way */
-	uint32_t waiting_max;     /* 128 requests of one connection that wait for their answers (pipelining) */
+	uint32_t waiting_max;     /* 4,096 requests of one connection that wait for their answers (pipelining) … */
+	uint32_t waiting_bytes;   /* … which take 1 MiB of memory_max at most: past either the oldest is reported without its answer */
 	uint32_t head_bytes_max;  /* 16 KiB of a head that is assembled from several slices */
 	size_t memory_max;        /* 12 MiB for everything that grows */
 	uint32_t answer_wait_ms;  /* 300,000: then the request is reported without an answer */

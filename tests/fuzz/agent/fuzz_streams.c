@@ -90,8 +90,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!identity && identity_new(&rules, &identity, NULL) < 0)
 		abort();
 	struct count count = {0};
-	const struct http_limits limits = {
-		.connections_max = 3, .waiting_max = 5, .head_bytes_max = 2048, .memory_max = MEMORY_MAX, .answer_wait_ms = 1000};
+	const struct http_limits limits = {.connections_max = 3,
+					   .waiting_max = 5,
+					   .waiting_bytes = 2048,
+					   .head_bytes_max = 2048,
+					   .memory_max = MEMORY_MAX,
+					   .answer_wait_ms = 1000};
 	struct http_streams *s = http_streams_new(&limits, identity, on_exchange, &count);
 	check(s != NULL);
 	struct side sides[CONNECTIONS][2] = {0};

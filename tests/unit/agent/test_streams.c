@@ -22,7 +22,7 @@ struct seen {
 };
 
 struct log {
-	struct seen items[512];
+	struct seen items[1024];
 	size_t count;
 };
 
@@ -688,6 +688,39 @@ static void pipeline_past_its_limit_gives_up_the_oldest_request_only(void **stat
 	talk_end(&t);
 }
 
+static void pipeline_past_its_memory_gives_up_the_oldest_requests_only(void **state)
+{
+	(void)state;
+	struct talk t;
+	talk_begin_at(&t, (struct http_limits){.waiting_bytes = 1000}, 1);
+	for (int i = 0; i < 20; i++)
+		say(&t, REQUEST, GET("/1"));
+	size_t given_up = t.log.count;
+	assert_in_range(given_up, 1, 19);
+	assert_true(stats_of(&t).memory < 2048);
+	for (size_t i = 0; i < 20; i++)
+		say(&t, ANSWER, OK_EMPTY);
+	assert_int_equal(t.log.count, 20);
+	for (size_t i = 0; i < 20; i++)
+		assert_string_equal(t.log.items[i].line, i < given_up ? "GET a.example/1 0" : "GET a.example/1 200");
+	talk_end(&t);
+}
+
+static void burst_of_1009_pipelined_requests_gets_all_its_answers(void **state)
+{
+	(void)state;
+	struct talk t;
+	talk_begin(&t);
+	for (int i = 0; i < 1009; i++)
+		say(&t, REQUEST, GET("/1"));
+	assert_int_equal(t.log.count, 0);
+	for (int i = 0; i < 1009; i++)
+		say(&t, ANSWER, OK_EMPTY);
+	assert_int_equal(stats_of(&t).exchanges, 1009);
+	assert_int_equal(stats_of(&t).exchanges_unanswered, 0);
+	talk_end(&t);
+}
+
 static void head_past_its_limit_is_taken_as_far_as_it_goes(void **state)
 {
 	(void)state;
@@ -785,6 +818,8 @@ int main(void)
 		cmocka_unit_test(answer_that_comes_too_late_is_not_given_to_the_next_request),
 		cmocka_unit_test(connection_that_was_silent_longest_gives_way),
 		cmocka_unit_test(pipeline_past_its_limit_gives_up_the_oldest_request_only),
+		cmocka_unit_test(pipeline_past_its_memory_gives_up_the_oldest_requests_only),
+		cmocka_unit_test(burst_of_1009_pipelined_requests_gets_all_its_answers),
 		cmocka_unit_test(head_past_its_limit_is_taken_as_far_as_it_goes),
 		cmocka_unit_test(memory_stays_below_its_ceiling),
 		cmocka_unit_test(slices_whose_lengths_contradict_each_other_are_refused),

@@ -10,6 +10,7 @@
 #include "agent/commit.h"
 #include "agent/outlet.h"
 #include "agent/pipeline.h"
+#include "agent/privilege.h"
 #include "agent/probes.h"
 #include "agent/tap/tap.h"
 #include "lib/clock.h"
@@ -183,7 +184,7 @@ static void on_files_changed(uv_poll_t *poll, int status, int events)
 
 /* ---- starting ---- */
 
-static void start_probes(struct daemon *d, const struct record *last)
+static void start_probes(struct daemon *d)
 {
 	struct err err = {0};
 	if (d->settings->probes == 0) {
@@ -194,14 +195,18 @@ static void start_probes(struct daemon *d, const struct record *last)
 		log_warn("probes: %s; going on with log taps only", err.text);
 		return;
 	}
-	/* What happened between the last record and now, an open window of a killed agent included, nobody saw. */
-	int64_t away_ms = clock_wall_ms() - last->written_ms;
-	if (last->written_ms > 0 && away_ms > 0 && probe_ledger(d))
-		probe_ledger(d)->gap_ms += (uint64_t)away_ms;
 	log_info("probes: attached, %s", d->settings->probe_ports_count > 0 ? "chosen ports only" : "every listening port");
 	uv_poll_init(&d->loop, &d->ring_ready, probes_fd(d->probes));
 	d->ring_ready.data = d;
 	uv_poll_start(&d->ring_ready, UV_READABLE, on_ring_ready);
+}
+
+/* What happened between the last record and now, an open window of a killed agent included, nobody saw. */
+static void note_absence(struct daemon *d, const struct record *last)
+{
+	int64_t away_ms = clock_wall_ms() - last->written_ms;
+	if (d->probes && last->written_ms > 0 && away_ms > 0 && probe_ledger(d))
+		probe_ledger(d)->gap_ms += (uint64_t)away_ms;
 }
 
 static int start_taps(struct daemon *d, const struct record *last, struct err *err)
@@ -231,7 +236,8 @@ static int start_taps(struct daemon *d, const struct record *last, struct err *e
 	return 0;
 }
 
-static int start_sources(struct daemon *d, struct err *err)
+/* Goes on where the newest record of the spool left off. */
+static int resume(struct daemon *d, struct err *err)
 {
 	struct buf bytes;
 	struct record last = {0};
@@ -240,7 +246,7 @@ static int start_sources(struct daemon *d, struct err *err)
 	if (r == 0)
 		r = start_taps(d, &last, err);
 	if (r == 0)
-		start_probes(d, &last);
+		note_absence(d, &last);
 	record_done(&last);
 	buf_done(&bytes);
 	if (r == 0 && !d->probes && !d->taps)
@@ -296,7 +302,7 @@ static void on_stop(uv_signal_t *signal, int number)
 	outlet_finish(d->outlet);
 }
 
-static int start_loop(struct daemon *d)
+static int start_loop(struct daemon *d, struct err *err)
 {
 	static const int numbers[2] = {SIGINT, SIGTERM};
 	signal(SIGPIPE, SIG_IGN);
@@ -310,6 +316,8 @@ static int start_loop(struct daemon *d)
 		if (r == 0)
 			r = uv_signal_start(&d->stop_signals[i], on_stop, numbers[i]);
 	}
+	if (r < 0)
+		err_set(err, "event loop: %s", uv_strerror(r));
 	return r;
 }
 
@@ -327,16 +335,17 @@ int daemon_run(const struct agent_settings *settings, const char *state_dir, str
 		goto out;
 	if (warning.text[0])
 		log_warn("templates: %s: %s", warning.file, warning.text);
+	start_probes(&d);
+	/* Before the outlet: it looks names up in threads of its own. */
+	if (privilege_drop(&warning) < 0)
+		log_warn("%s; going on with all of them", warning.text);
 	r = outlet_start(&d.loop, settings, state_dir, &d.outlet, err);
-	if (r < 0)
-		goto out;
-	r = start_loop(&d);
-	if (r < 0)
-		err_set(err, "event loop: %s", uv_strerror(r));
-	else
-		r = start_sources(&d, err);
-	commit_init(&d.commit, d.pipeline.windows, d.taps, outlet_spool(d.outlet));
+	if (r == 0)
+		r = start_loop(&d, err);
+	if (r == 0)
+		r = resume(&d, err);
 	if (r == 0) {
+		commit_init(&d.commit, d.pipeline.windows, d.taps, outlet_spool(d.outlet));
 		int64_t now_ms = clock_wall_ms();
 		d.next_commit_ms = next_commit_after(&d, now_ms);
 		d.save_templates_ms = now_ms + SAVE_TEMPLATES_MS;
@@ -345,7 +354,8 @@ int daemon_run(const struct agent_settings *settings, const char *state_dir, str
 		log_info("up: %s, %u taps, delivering to %s", settings->agent, settings->taps_count, settings->collector);
 	} else {
 		close_sources(&d);
-		outlet_abandon(d.outlet);
+		if (d.outlet)
+			outlet_abandon(d.outlet);
 	}
 	uv_run(&d.loop, UV_RUN_DEFAULT);
 out:

@@ -8,6 +8,7 @@
 #include "agent/daemon.h"
 #include "agent/outlet.h"
 #include "agent/pipeline.h"
+#include "agent/privilege.h"
 #include "agent/replay.h"
 #include "lib/clock.h"
 #include "lib/log.h"
@@ -83,6 +84,8 @@ int daemon_replay(const struct agent_settings *settings, const char *state_dir, 
 		goto out;
 	if (warning.text[0])
 		log_warn("templates: %s: %s", warning.file, warning.text);
+	if (privilege_drop(&warning) < 0)
+		log_warn("%s; going on with all of them", warning.text);
 	e = outlet_start(&loop, settings, state_dir, &r.outlet, err);
 	if (e < 0)
 		goto out;

@@ -76,6 +76,9 @@ int pipeline_init(struct pipeline *p, const struct agent_settings *settings, con
 	if (!p->workloads || !p->templates || asprintf(&p->templates_path, "%s/templates", state_dir) < 0)
 		goto no_memory;
 	templates_name_workloads(p->templates, p->workloads);
+	r = templates_open_hosts(p->templates, settings->hosts, settings->hosts_count, err);
+	if (r < 0)
+		goto fail;
 	load_templates(p, ret_warning);
 	p->windows = windows_new(&windows, p->templates, p->workloads, identity_key_id(p->identity));
 	if (!p->windows)

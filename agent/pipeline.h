@@ -24,7 +24,7 @@ struct pipeline {
 	char *templates_path;
 };
 
-/* Reads the fleet key (makes one on the first start) and the templates that an earlier run learnt under `state_dir`. A template file that cannot
+/* `settings` is borrowed for the life of `p`. Reads the fleet key (makes one on the first start) and the templates that an earlier run learnt under `state_dir`. A template file that cannot
  * be read is set aside and named in `ret_warning` (its text is empty otherwise): learning begins anew. */
 int pipeline_init(struct pipeline *p, const struct agent_settings *settings, const char *state_dir, uint32_t span_ms,
 		  struct err *ret_warning, struct err *err);

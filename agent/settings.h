@@ -33,6 +33,8 @@ struct agent_settings {
 	uint64_t spool_bytes;
 	uint32_t template_nodes;
 	uint32_t template_clients;
+	char **hosts;
+	uint32_t hosts_count;
 	char **account_cookies;
 	uint32_t account_cookies_count;
 	char **account_headers;

@@ -10,6 +10,7 @@
  * Text that nobody met again for FORGET answers a sibling no longer stands in the way of the others. */
 #include "agent/template.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -455,6 +456,29 @@ static bool is_address(struct span host)
 	return dots == 3 && digits > 3 && digits + dots == host.len;
 }
 
+int templates_open_hosts(struct templates *t, char *const *names, size_t count, struct err *err)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct span name = span_str(names[i]);
+		if (name.len <= HOST_BYTES_MAX && is_host_name(name) && !is_address(name))
+			continue;
+		err_set(err, "hosts: '%.100s' is no host name; write it in lower case, without port: forum.example.com", names[i]);
+		return -EINVAL;
+	}
+	t->open_hosts = names;
+	t->open_host_count = count;
+	return 0;
+}
+
+/* The operator's own name, or empty. */
+static struct span find_open_host(const struct templates *t, struct span host)
+{
+	for (size_t i = 0; i < t->open_host_count; i++)
+		if (span_equal(span_str(t->open_hosts[i]), host))
+			return span_str(t->open_hosts[i]);
+	return span_make("", 0);
+}
+
 /* Walks the labels from the right: names branch off below their domain. */
 static struct span name_of_host(struct templates *t, struct span host, const struct exchange *x)
 {
@@ -495,8 +519,11 @@ struct span templates_host(struct templates *t, const struct exchange *x)
 	size_t len = host.len > 0 && lower[host.len - 1] == '.' ? host.len - 1 : host.len;
 	if (!is_host_name(span_make(lower, len)))
 		return span_make("", 0);
-	make_room(t);
-	struct span name = name_of_host(t, span_make(lower, len), x);
+	struct span name = find_open_host(t, span_make(lower, len));
+	if (name.len == 0) {
+		make_room(t);
+		name = name_of_host(t, span_make(lower, len), x);
+	}
 	/* What may be said of a host is said for good, so that a server's next request need not be looked up. */
 	if (name.len > 0) {
 		memcpy(t->last_host, host.data, host.len);

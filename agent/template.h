@@ -40,6 +40,8 @@ struct templates *templates_new(const struct template_limits *limits);
 /* Before the first route: `workloads`, borrowed, gives the names under which a workload's routes are known again after a restart. Without it,
  * the id is the name. */
 void templates_name_workloads(struct templates *t, const struct workloads *workloads);
+/* Host names that are said as they are, whoever asks for them: the operator's own. Lower case; borrowed for the life of `t`. -EINVAL with a sentence. */
+int templates_open_hosts(struct templates *t, char *const *names, size_t count, struct err *err);
 void templates_free(struct templates *t);
 
 /* What may be said of this exchange's route: a template, TEMPLATE_QUARANTINE, or TEMPLATE_SCANNER for an answer >= 400 (or none) on a

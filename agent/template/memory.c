@@ -173,7 +173,11 @@ static int load_records(struct templates *t, const uint8_t *from, const uint8_t 
 int templates_load(struct templates *t, struct span bytes, struct err *err)
 {
 	const uint8_t *data = (const uint8_t *)bytes.data;
-	struct templates fresh = {.limits = t->limits, .workloads = t->workloads, .hosts = NODE_NONE};
+	struct templates fresh = {.limits = t->limits,
+				  .workloads = t->workloads,
+				  .hosts = NODE_NONE,
+				  .open_hosts = t->open_hosts,
+				  .open_host_count = t->open_host_count};
 
 	if (bytes.len < HEAD_BYTES + CRC_BYTES || memcmp(data, MAGIC, MAGIC_BYTES) != 0)
 		return bad(err, "not a file of templates");

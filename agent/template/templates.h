@@ -13,7 +13,9 @@ struct templates {
 	struct trie trie;
 	uint32_t *roots; /* by workload id: node of its root, or NODE_NONE */
 	uint32_t root_count;
-	uint32_t hosts;     /* root of the host names */
+	uint32_t hosts;          /* root of the host names */
+	char *const *open_hosts; /* those that are said at once; borrowed */
+	size_t open_host_count;
 	uint32_t strangers; /* nodes of unknown text not vetted */
 	struct template_stats stats;
 	char last_host[HOST_BYTES_MAX]; /* as received, and what may be said of it for good */

@@ -89,6 +89,7 @@ test('settings, certificates and keys that are wrong are refused with their plac
 	const cases = [
 		[/agent\.yaml:2: unknown key 'probe_port'; did you mean 'probe_ports'\?/, ['--config', yaml]],
 		[/--set window_ms: soon: .*soon/, ['--set', 'window_ms=soon']],
+		[/hosts: 'Forum.example' is no host name/, ['--set', 'hosts=[Forum.example]']],
 		[/template_clients: 9 is outside 1 to 8/, ['--set', 'template_clients=9']],
 		[/window_ms: 7000 does not divide an hour/, ['--set', 'window_ms=7000']],
 		[/'nowhere' is no address; write host:port/, ['--set', 'collector=nowhere']],

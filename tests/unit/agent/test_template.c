@@ -325,6 +325,22 @@ static void hosts_are_withheld_until_enough_clients_met_them(void **state)
 	assert_string_equal(host(*state, "www.kindergarten.org", 404, 9), "www.kindergarten.org");
 }
 
+static void hosts_of_the_operator_are_said_at_once_and_no_others(void **state)
+{
+	char *names[] = {"forum.kindergarten.org", "www.163.com"};
+	char *const wrong[] = {"Forum.example", "forum.example:80", "192.0.2.1", "", "*.example"};
+	struct err err = {0};
+
+	assert_int_equal(templates_open_hosts(*state, names, 2, &err), 0);
+	assert_string_equal(host(*state, "Forum.Kindergarten.ORG.", 404, 1), "forum.kindergarten.org");
+	assert_string_equal(host(*state, "www.163.com", 200, 1), "www.163.com"); /* a number is no name otherwise */
+	assert_string_equal(host(*state, "mail.163.com", 200, 1), "mail.{x}.com");
+	assert_string_equal(host(*state, "www.kindergarten.org", 200, 1), "");
+	assert_string_equal(host(*state, "a.forum.kindergarten.org", 200, 1), "");
+	for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
+		assert_int_equal(templates_open_hosts(*state, &wrong[i], 1, &err), -EINVAL);
+}
+
 static void names_of_people_in_host_names_are_withheld(void **state)
 {
 	char name[64];
@@ -512,6 +528,7 @@ int main(void)
 		WITH_TEMPLATES(workloads_learn_apart),
 		cmocka_unit_test(a_full_trie_forgets_strangers_and_keeps_routes),
 		WITH_TEMPLATES(hosts_are_withheld_until_enough_clients_met_them),
+		WITH_TEMPLATES(hosts_of_the_operator_are_said_at_once_and_no_others),
 		WITH_TEMPLATES(names_of_people_in_host_names_are_withheld),
 		WITH_TEMPLATES(what_was_learnt_survives_a_restart),
 		WITH_TEMPLATES(routes_are_known_by_their_workloads_name),

@@ -32,7 +32,7 @@ struct stream {
 	bool paused;
 	bool half_closed; /* it sends no more, and ends when everything is acknowledged */
 	bool ending;      /* grpc_call_end was called */
-	bool announced;   /* the store was told hello: it is told goodbye */
+	bool announced;   /* its hello is in line or merged: a goodbye follows it */
 	size_t pending;   /* items in line */
 	size_t pending_bytes;
 	struct buf hello; /* kept while waiting */
@@ -182,7 +182,8 @@ static void open_stream(struct stream *s)
 {
 	s->state = STREAM_OPEN;
 	s->in->stats.hellos++;
-	if (enqueue(s, ITEM_HELLO, buf_span(&s->hello)) < 0)
+	s->announced = enqueue(s, ITEM_HELLO, buf_span(&s->hello)) == 0;
+	if (!s->announced)
 		stream_end(s, GRPC_RESOURCE_EXHAUSTED, "the collector is out of memory; try again");
 	buf_done(&s->hello);
 }
@@ -285,9 +286,12 @@ static void on_half_close(void *ctx, struct grpc_call *call)
 
 static void on_writable(void *ctx, struct grpc_call *call)
 {
+	struct stream *s = grpc_call_data(call);
 	(void)ctx;
-	if (grpc_call_data(call))
-		send_receipt(grpc_call_data(call));
+	if (s) {
+		send_receipt(s);
+		end_when_done(s);
+	}
 }
 
 /* The older stream answered: whoever waits for its place is a second agent. */
@@ -317,7 +321,7 @@ static void on_end(void *ctx, struct grpc_call *call, enum grpc_status status, c
 	struct stream *waiting = s->state == STREAM_OPEN ? twin_of(s) : NULL;
 	s->state = STREAM_ENDED;
 	s->call = NULL;
-	/* The goodbye takes its turn behind what the stream delivered, and before the hello of whoever takes its place. */
+	/* The goodbye takes its turn behind its own hello and what the stream delivered, and before the hello of whoever takes its place. */
 	if (s->announced)
 		enqueue(s, ITEM_GOODBYE, span_make(NULL, 0));
 	if (waiting && waiting->state == STREAM_WAITING) {
@@ -477,12 +481,8 @@ static void end_item(struct ingest *in, struct item *item)
 	struct stream *s = item->stream;
 	s->pending--;
 	s->pending_bytes -= item->len;
-	if (item->result == 0 && item->kind == ITEM_HELLO) {
-		s->announced = true;
+	if (item->result == 0 && item->kind == ITEM_HELLO)
 		log_info("agent %s: connected, merged up to %" PRIu64 " of epoch %" PRIu64, s->agent, item->merged, s->epoch);
-		if (s->state == STREAM_ENDED)
-			enqueue(s, ITEM_GOODBYE, span_make(NULL, 0));
-	}
 	if (item->result == 0 && item->kind != ITEM_GOODBYE) {
 		s->merged = item->merged;
 		s->receipt_due = true;

@@ -530,6 +530,32 @@ static void an_agent_that_comes_back_takes_the_place_of_its_dead_stream(void **s
 	assert_string_equal(s.store.journal, "hello host-1\ngoodbye host-1\nhello host-1\nmerge 1\ngoodbye host-1\n");
 }
 
+static void whoever_comes_back_before_its_first_hello_is_merged_stays_connected(void **state)
+{
+	(void)state;
+	struct scene s;
+	struct agent first, back;
+	struct ingest_stats stats;
+	scene_init(&s);
+	close_gate(&s.store);
+	come(&first, &s, 1);
+	RUN_UNTIL(&s, at_gate(&s.store));
+	go(&first, &s);
+	come(&back, &s, 1);
+	do {
+		uv_run(&s.loop, UV_RUN_NOWAIT);
+		ingest_stats(s.ingest, &stats);
+	} while (stats.hellos < 2);
+	open_gate(&s.store);
+	send_sealed(&back, 1);
+	RUN_UNTIL(&s, back.acked == 1);
+	pthread_mutex_lock(&s.store.lock);
+	assert_string_equal(s.store.journal, "hello host-1\ngoodbye host-1\nhello host-1\nmerge 1\n");
+	pthread_mutex_unlock(&s.store.lock);
+	go(&back, &s);
+	scene_done(&s);
+}
+
 static void a_stream_ahead_of_the_store_is_held_back_and_loses_nothing(void **state)
 {
 	(void)state;
@@ -657,6 +683,30 @@ static void a_write_waits_for_its_turn_and_returns_after_the_judging(void **stat
 	assert_string_equal(s.store.journal, "hello host-1\nmerge 1\nwrite\ngoodbye host-1\n");
 }
 
+static void a_write_that_waits_when_the_collector_stops_is_answered(void **state)
+{
+	(void)state;
+	struct scene s;
+	struct agent a;
+	struct writer w;
+	scene_init(&s);
+	come(&a, &s, 1);
+	RUN_UNTIL(&s, a.receipts == 1);
+	close_gate(&s.store);
+	send_sealed(&a, 1);
+	RUN_UNTIL(&s, at_gate(&s.store));
+	start_writer(&w, &s, 0);
+	ingest_stop(s.ingest);
+	RUN_UNTIL(&s, a.closed);
+	assert_false(atomic_load(&w.returned));
+	open_gate(&s.store);
+	scene_done(&s);
+	pthread_join(w.thread, NULL); /* before it or after the last commit: done, or told that it was not */
+	bool written = strstr(s.store.journal, "write\n") != NULL;
+	assert_int_equal(w.result, written ? 0 : -ESHUTDOWN);
+	assert_int_equal(s.store.merged[1], 1);
+}
+
 static void a_write_into_a_stopping_collector_is_refused(void **state)
 {
 	(void)state;
@@ -690,9 +740,11 @@ int main(void)
 		cmocka_unit_test(a_stream_begins_with_one_hello),
 		cmocka_unit_test(a_second_agent_with_a_living_id_is_refused),
 		cmocka_unit_test(an_agent_that_comes_back_takes_the_place_of_its_dead_stream),
+		cmocka_unit_test(whoever_comes_back_before_its_first_hello_is_merged_stays_connected),
 		cmocka_unit_test(a_stream_ahead_of_the_store_is_held_back_and_loses_nothing),
 		cmocka_unit_test(what_was_received_before_the_stop_is_durable_after_it),
 		cmocka_unit_test(a_write_waits_for_its_turn_and_returns_after_the_judging),
+		cmocka_unit_test(a_write_that_waits_when_the_collector_stops_is_answered),
 		cmocka_unit_test(a_write_into_a_stopping_collector_is_refused),
 	};
 	return cmocka_run_group_tests(tests, set_up_group, tear_down_group);

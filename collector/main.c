@@ -102,21 +102,25 @@ static void on_trigger(void *ctx, const struct store_trigger *t, bool is_new)
 		api_publish_trigger(c->api, t);
 }
 
-/* Judging reads every service's endpoints. It takes a tenth of the writer's time at most: a commit that comes too early is judged with the next one,
- * and agents commit every few seconds. What a person wrote is judged at once. */
-static void on_committed(void *ctx, struct store *store, bool wrote)
+enum { JUDGE_RETRY_MS = 10000 };
+
+/* Judging reads every service's endpoints. It takes a tenth of the writer's time at most: a commit that comes too early is judged with a later one, or
+ * when the pause is over. What a person wrote is judged at once. */
+static uint64_t on_committed(void *ctx, struct store *store, bool wrote)
 {
 	struct collector *c = ctx;
 	struct err err = {0};
 	uint64_t began_ns = clock_monotonic_ns();
 	if (!wrote && began_ns < c->judge_after_ns)
-		return;
-	if (judge_run(store, clock_wall_ms(), on_trigger, c, &err) < 0)
-		log_error("judging: %s; it is tried again after the next commit", err.text);
+		return (c->judge_after_ns - began_ns) / 1000000 + 1;
+	int r = judge_run(store, clock_wall_ms(), on_trigger, c, &err);
+	if (r < 0)
+		log_error("judging: %s; it is tried again in %d s", err.text, JUDGE_RETRY_MS / 1000);
 	uint64_t ended_ns = clock_monotonic_ns();
 	c->judge_after_ns = ended_ns + 9 * (ended_ns - began_ns);
 	if (c->api)
 		api_publish(c->api, "totals", "{}");
+	return r < 0 ? JUDGE_RETRY_MS : 0;
 }
 
 static int on_api_write(void *ctx, api_write_fn write, void *write_ctx, struct err *err)

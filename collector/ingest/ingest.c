@@ -76,6 +76,9 @@ struct ingest {
 	struct item *run[INGEST_COMMIT_ITEMS_MAX]; /* the writer's: those of them that are merged together */
 	struct store_delivery deliveries[INGEST_COMMIT_ITEMS_MAX];
 	uv_async_t wake;
+	uv_timer_t again; /* calls on_committed though nothing came */
+	bool again_due;
+	uint64_t again_ms; /* the writer's: what on_committed asked for */
 	uv_work_t work;
 	bool working, stopping, server_gone, wake_closed;
 	struct ingest_stats stats; /* the writer's three are added when its work is done */
@@ -466,7 +469,7 @@ static void run_work(uv_work_t *work)
 		job->next = finished;
 		finished = job;
 	}
-	in->options.on_committed(in->options.ctx, in->options.store, finished != NULL);
+	in->again_ms = in->options.on_committed(in->options.ctx, in->options.store, finished != NULL);
 	/* Told only now: whoever wrote a notice and reads the triggers next must find its trigger. */
 	while ((job = finished)) {
 		finished = job->next;
@@ -513,6 +516,14 @@ static void maybe_finish(struct ingest *in)
 		end_job(in, job, -ESHUTDOWN);
 	}
 	uv_close((uv_handle_t *)&in->wake, NULL);
+	uv_close((uv_handle_t *)&in->again, NULL);
+}
+
+static void on_again(uv_timer_t *timer)
+{
+	struct ingest *in = timer->data;
+	in->again_due = true;
+	start_work(in);
 }
 
 static void on_work_done(uv_work_t *work, int status)
@@ -525,6 +536,8 @@ static void on_work_done(uv_work_t *work, int status)
 	for (size_t i = 0; i < in->taken_count; i++)
 		end_item(in, in->taken[i]);
 	in->working = false;
+	if (in->again_ms > 0 && !in->stopping)
+		uv_timer_start(&in->again, on_again, in->again_ms, 0);
 	for (struct stream *s = in->streams; s; s = s->next) {
 		send_receipt(s);
 		end_when_done(s);
@@ -543,8 +556,9 @@ static void start_work(struct ingest *in)
 	pthread_mutex_lock(&in->lock);
 	bool jobs = in->jobs != NULL;
 	pthread_mutex_unlock(&in->lock);
-	if (in->working || (!in->first && !jobs))
+	if (in->working || (!in->first && !jobs && !in->again_due))
 		return;
+	in->again_due = false;
 	size_t bytes = 0;
 	in->taken_count = 0;
 	while (in->first && in->taken_count < INGEST_COMMIT_ITEMS_MAX &&
@@ -590,6 +604,9 @@ int ingest_start(const struct ingest_options *options, struct ingest **ret, stru
 	}
 	in->wake.data = in;
 	uv_async_init(options->loop, &in->wake, on_wake); /* cannot fail: the loop has its own async already */
+	in->again.data = in;
+	uv_timer_init(options->loop, &in->again);
+	uv_timer_start(&in->again, on_again, 0, 0);
 	*ret = in;
 	return 0;
 }

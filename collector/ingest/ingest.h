@@ -30,8 +30,9 @@ struct ingest_options {
 	uint16_t port; /* 0: any free one */
 	struct tls_files files;
 	struct store *store;
-	/* On the writer's thread, after each commit: the place to judge. `wrote`: the API wrote something, and waits until this returns. */
-	void (*on_committed)(void *ctx, struct store *store, bool wrote);
+	/* On the writer's thread, when the loop begins and after each commit: the place to judge. `wrote`: the API wrote something, and waits until this
+	 * returns. Returns 0, or in how many milliseconds it wants to be called again though nothing more came. */
+	uint64_t (*on_committed)(void *ctx, struct store *store, bool wrote);
 	void *ctx;
 };
 

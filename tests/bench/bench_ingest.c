@@ -209,16 +209,17 @@ static void on_trigger(void *ctx, const struct store_trigger *t, bool is_new)
 	(void)is_new;
 }
 
-static void on_committed(void *ctx, struct store *store, bool wrote)
+static uint64_t on_committed(void *ctx, struct store *store, bool wrote)
 {
 	uint64_t *judged_ms = ctx;
 	uint64_t now_ms = clock_monotonic_ns() / 1000000;
 	(void)wrote;
 	if (now_ms - *judged_ms < 100) /* as often as the collector does under load */
-		return;
+		return 0;
 	*judged_ms = now_ms;
 	if (judge_run(store, clock_wall_ms(), on_trigger, NULL, NULL) < 0)
 		abort();
+	return 0;
 }
 
 static void on_child(uv_signal_t *signal, int number)

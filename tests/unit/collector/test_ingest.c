@@ -155,7 +155,7 @@ struct scene {
 	uv_timer_t patience;
 	struct store store;
 	struct ingest *ingest;
-	atomic_uint commits;
+	atomic_uint commits, asks_again;
 	struct tls_context *tls[AGENTS + 1];
 };
 
@@ -166,12 +166,13 @@ static void on_patience(uv_timer_t *timer)
 	abort();
 }
 
-static void on_committed(void *ctx, struct store *store, bool wrote)
+static uint64_t on_committed(void *ctx, struct store *store, bool wrote)
 {
 	struct scene *s = ctx;
 	(void)wrote;
 	assert_ptr_equal(store, &s->store);
 	atomic_fetch_add(&s->commits, 1);
+	return atomic_load(&s->asks_again) > 0 && atomic_fetch_sub(&s->asks_again, 1) > 0;
 }
 
 #define RUN_UNTIL(s, condition)                                                                                                            \
@@ -616,6 +617,25 @@ static void what_was_received_before_the_stop_is_durable_after_it(void **state)
 	assert_non_null(strstr(s.store.journal, "goodbye host-1\n"));
 }
 
+static void who_judges_is_asked_at_the_beginning_and_again_when_it_says_so(void **state)
+{
+	(void)state;
+	struct scene s;
+	struct agent a;
+	scene_init(&s);
+	RUN_UNTIL(&s, atomic_load(&s.commits) == 1);
+	atomic_store(&s.asks_again, 3);
+	come(&a, &s, 1);
+	RUN_UNTIL(&s, atomic_load(&s.commits) == 5); /* the hello's, and three without any */
+	for (int i = 0; i < 100; i++)
+		uv_run(&s.loop, UV_RUN_NOWAIT);
+	assert_int_equal(atomic_load(&s.commits), 5);
+	atomic_store(&s.asks_again, 1000000); /* a stop does not wait for it */
+	go(&a, &s);
+	scene_done(&s);
+	assert_string_equal(s.store.journal, "hello host-1\ngoodbye host-1\n");
+}
+
 /* ---- writes of other threads ---- */
 
 struct writer {
@@ -743,6 +763,7 @@ int main(void)
 		cmocka_unit_test(whoever_comes_back_before_its_first_hello_is_merged_stays_connected),
 		cmocka_unit_test(a_stream_ahead_of_the_store_is_held_back_and_loses_nothing),
 		cmocka_unit_test(what_was_received_before_the_stop_is_durable_after_it),
+		cmocka_unit_test(who_judges_is_asked_at_the_beginning_and_again_when_it_says_so),
 		cmocka_unit_test(a_write_waits_for_its_turn_and_returns_after_the_judging),
 		cmocka_unit_test(a_write_that_waits_when_the_collector_stops_is_answered),
 		cmocka_unit_test(a_write_into_a_stopping_collector_is_refused),

@@ -77,11 +77,14 @@ static void raise_one(const struct facts *facts, function_set set, int added, on
 		snprintf(key, sizeof key, "3(1)/%s/%s", s->name, functions_text(set, code, sizeof code));
 	else
 		snprintf(key, sizeof key, "3(1)/%s/online", s->name);
-	snprintf(reason, sizeof reason, "Service %s %s %s; %s. The report was due before launch (Art. 7).", s->name,
-		 added ? "added" : "went online with", what,
-		 !s->assessment_on_file ? "no security assessment is on file" : "the assessment on file does not cover it");
-	snprintf(reason_zh, sizeof reason_zh, "服务 %s %s%s；%s。报告应当在上线前提交（第七条）。", s->name,
-		 added ? "增设了" : "已上线，提供", what_zh, !s->assessment_on_file ? "尚无安全评估报告" : "现有安全评估未涵盖该功能");
+	/* What is known is what is on file here, and that the class is served: whether it came with the service or after the assessment is not. */
+	const char *did = !added ? "went online with" : s->assessment_on_file ? "offers" : "added";
+	const char *did_zh = !added ? "已上线，提供" : s->assessment_on_file ? "提供" : "增设了";
+	snprintf(reason, sizeof reason, "Service %s %s %s; %s. The report was due before the %s (Art. 7).", s->name, did, what,
+		 s->assessment_on_file ? "the assessment on file does not cover it" : "no security assessment is on file",
+		 added ? "function was added" : "launch");
+	snprintf(reason_zh, sizeof reason_zh, "服务 %s %s%s；%s。报告应当在%s前提交（第七条）。", s->name, did_zh, what_zh,
+		 s->assessment_on_file ? "已登记的安全评估未涵盖该功能" : "未登记安全评估报告", added ? "功能增设" : "上线");
 
 	struct store_trigger t = {.key = key,
 				  .clause = "3(1)",

@@ -90,6 +90,85 @@ static void service_without_an_assessment_goes_online_once_and_each_later_class_
 	world_end(&w);
 }
 
+struct open_triggers {
+	size_t count;
+	function_set functions;
+	char reasons[2048];
+};
+
+static int on_open(void *ctx, const struct store_trigger *t)
+{
+	struct open_triggers *o = ctx;
+	size_t at = strlen(o->reasons);
+	o->count++;
+	o->functions |= t->functions;
+	snprintf(o->reasons + at, sizeof o->reasons - at, "%s\n", t->reason);
+	return 0;
+}
+
+static struct open_triggers open_triggers(struct world *w)
+{
+	struct open_triggers o = {0};
+	assert_int_equal(store_each_trigger(w->store, true, on_open, &o, NULL), 0);
+	return o;
+}
+
+static void an_assessment_of_a_part_leaves_one_trigger_for_the_rest_and_no_word_that_is_untrue(void **state)
+{
+	(void)state;
+	struct world w = world_new(480, NULL, 0);
+	request(&w, 1, MORNING_MS, "/forum/threads/{id}", STATUS_2XX);
+	request(&w, 2, MORNING_MS, "/live/{id}", STATUS_2XX);
+	assert_int_equal(judged(&w, MORNING_MS + 1000).raised, 1);
+	struct store_assessment a = {.service_id = the_service(&w), .functions = FUNCTION(1), .filed_on = "2026-11-20"};
+	int64_t id;
+	assert_int_equal(store_add_assessment(w.store, &a, MORNING_MS + 2000, &id, NULL), 0);
+	struct changes c = judged(&w, MORNING_MS + 3000);
+	assert_int_equal(c.raised, 1);
+	assert_int_equal(c.closed, 1);
+	struct open_triggers open = open_triggers(&w);
+	assert_int_equal(open.count, 1);
+	assert_int_equal(open.functions, FUNCTION(8));
+	assert_non_null(strstr(open.reasons, "Service web offers F08 online streaming; the assessment on file does not cover it."));
+	c = judged(&w, MORNING_MS + 4000);
+	assert_int_equal(c.raised + c.closed, 0);
+	world_end(&w);
+}
+
+static void older_history_that_moves_the_launch_leaves_no_fact_raised_twice(void **state)
+{
+	(void)state;
+	struct world w = world_new(480, NULL, 0);
+	request(&w, 1, MORNING_MS, "/forum/threads/{id}", STATUS_2XX);
+	request(&w, 2, MORNING_MS + 3 * DAY_MS, "/live/{id}", STATUS_2XX);
+	assert_int_equal(judged(&w, MORNING_MS + 3 * DAY_MS + 1000).raised, 2);
+	request(&w, 3, MORNING_MS - 30 * DAY_MS, "/forum/threads/{id}", STATUS_2XX);
+	request(&w, 4, MORNING_MS - 30 * DAY_MS, "/live/{id}", STATUS_2XX);
+	assert_int_equal(judged(&w, MORNING_MS + 4 * DAY_MS).closed, 1);
+	struct open_triggers open = open_triggers(&w);
+	assert_int_equal(open.count, 1);
+	assert_int_equal(open.functions, FUNCTION(1) | FUNCTION(8));
+	world_end(&w);
+}
+
+static void a_service_that_is_declared_as_news_has_no_launch_clock_any_more(void **state)
+{
+	(void)state;
+	const char *const workloads[] = {"web", NULL};
+	const struct service_declaration forum = {.name = "daily", .workloads = workloads};
+	const struct service_declaration news = {.name = "daily", .workloads = workloads, .news = true};
+	struct world w = world_new(480, &forum, 1);
+	request(&w, 1, MORNING_MS, "/forum/threads/{id}", STATUS_2XX);
+	assert_int_equal(judged(&w, MORNING_MS + 1000).raised, 1);
+	world_close(&w);
+	services_free(w.services);
+	assert_int_equal(services_new(&news, 1, &w.services, NULL), 0);
+	world_open(&w);
+	assert_int_equal(judged(&w, MORNING_MS + 2000).closed, 1);
+	assert_int_equal(open_triggers(&w).count, 0);
+	world_end(&w);
+}
+
 static void notice_raises_once_and_stays_closed(void **state)
 {
 	(void)state;
@@ -111,6 +190,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(request_to_a_new_class_raises_once_and_an_assessment_closes),
 		cmocka_unit_test(service_without_an_assessment_goes_online_once_and_each_later_class_is_seen),
+		cmocka_unit_test(an_assessment_of_a_part_leaves_one_trigger_for_the_rest_and_no_word_that_is_untrue),
+		cmocka_unit_test(older_history_that_moves_the_launch_leaves_no_fact_raised_twice),
+		cmocka_unit_test(a_service_that_is_declared_as_news_has_no_launch_clock_any_more),
 		cmocka_unit_test(notice_raises_once_and_stays_closed),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

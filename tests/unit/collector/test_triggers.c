@@ -87,7 +87,9 @@ static void a_service_without_assessment_going_online_is_one_trigger(void **stat
 	assert_int_equal(r.one[0].t.deadline_ms, friday); /* before launch */
 	assert_int_equal(r.one[0].t.detected_ms, friday + 30 * DAY);
 	assert_non_null(strstr(r.one[0].reason, "went online with F01 forum, F09 information sharing; no security assessment is on file"));
-	assert_non_null(strstr(r.one[0].reason_zh, "F01 论坛、F09 信息分享"));
+	assert_non_null(strstr(r.one[0].reason, "The report was due before the launch (Art. 7)."));
+	assert_non_null(
+		strstr(r.one[0].reason_zh, "已上线，提供F01 论坛、F09 信息分享；未登记安全评估报告。报告应当在上线前提交（第七条）。"));
 	const json_t *first = json_array_get(json_object_get(r.one[0].evidence, "endpoints"), 0);
 	assert_string_equal(json_string_value(json_object_get(first, "endpoint")), "GET /t/{id}/comments");
 	assert_int_equal(json_integer_value(json_object_get(r.one[0].evidence, "endpoints_in_all")), 2);
@@ -144,6 +146,12 @@ static void only_what_the_assessed_baseline_lacks_is_raised(void **state)
 		judge(&r, &service, endpoints, 2);
 		if (r.count != cases[i].triggers)
 			fail_msg("%s: %zu triggers", cases[i].reason, r.count);
+		for (size_t k = 0; k < r.count; k++) {
+			assert_non_null(
+				strstr(r.one[k].reason,
+				       "the assessment on file does not cover it. The report was due before the function was added"));
+			assert_non_null(strstr(r.one[k].reason_zh, "已登记的安全评估未涵盖该功能。报告应当在功能增设前提交（第七条）。"));
+		}
 		if (r.count == 1)
 			assert_string_equal(json_string_value(json_object_get(r.one[0].evidence, "assessed_on")), "2026-03-01");
 		forget(&r);

@@ -48,7 +48,9 @@ static const struct year years[] = {
 };
 
 /* A year without a notice: weekends, and the statutory holidays that have a fixed date (Regulation on Public Holidays for National Annual Festivals
- * and Memorial Days, as revised from 2025, Art. 2). The lunar festivals are left out, so that a provisional deadline errs early, never late. */
+ * and Memorial Days, as revised from 2025, Art. 2). The lunar festivals are left out, which errs early; but so are the weekends that are worked in exchange,
+ * and those stand before the holiday as often as after it. Counted over every occurrence of 2019-2026, as if the later year were not announced: 46 in 100
+ * provisional deadlines come too early, 6 in 100 too late, those by six days at most. */
 static const struct year unannounced = {0, {{101, 101}, {501, 502}, {1001, 1003}}, {0}};
 
 /* The notice for a year can still move the last days of the year before: that for 2019 made 29 December 2018 a working day. */

@@ -2,8 +2,8 @@
  *
  * Pure and static: one table row a year from the State Council's notices, 2018-2026. The day of occurrence is not counted, a period that
  * ends on a day off rolls forward, and it ends at 24:00 Asia/Shanghai (Civil Code Art. 200-204; UTC+8, no daylight saving).
- * A deadline that touches a year without a notice is provisional: it is counted with weekends and the holidays of fixed date only. So is one that
- * touches the days from 29 December of the last year with a notice, because the next notice may still move them. */
+ * A deadline that touches a year without a notice is provisional: it is counted with weekends and the holidays of fixed date only, and
+ * the notice can move it either way. So is one that touches the days from 29 December of the last year with a notice, because the next notice may still move them. */
 #ifndef TOCSIN_COLLECTOR_CALENDAR_H
 #define TOCSIN_COLLECTOR_CALENDAR_H
 

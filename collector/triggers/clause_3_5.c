@@ -42,12 +42,17 @@ static void raise_notice(const struct facts *facts, const struct store_notice *n
 	calendar_date_of(due.day, &year, &month, &day);
 	snprintf(key, sizeof key, "3(5)/%s/%" PRId64, s->name, n->id);
 	snprintf(reason, sizeof reason,
-		 "%.400s requires an assessment of %s in writing (%.300s). The report is due by %04d-%02d-%02d: %s (Art. 7).", n->authority,
-		 s->name, n->reference, year, month, day,
-		 earlier ? "the notice's own date, which is earlier than 30 working days" : "30 working days from the notice");
+		 "%.400s requires an assessment of %s in writing (%.300s). The report is due by %04d-%02d-%02d%s: %s (Art. 7).",
+		 n->authority, s->name, n->reference, year, month, day, due.provisional ? ", provisionally" : "",
+		 due.provisional ? "30 working days from the notice, some of them in a year whose holidays are not announced"
+		 : earlier       ? "the notice's own date, which is earlier than 30 working days"
+				 : "30 working days from the notice");
 	snprintf(reason_zh, sizeof reason_zh,
-		 "%.400s书面通知对服务 %s 进行安全评估（%.300s）。报告应当于 %04d-%02d-%02d 前提交：%s（第七条）。", n->authority, s->name,
-		 n->reference, year, month, day, earlier ? "通知载明的期限早于三十个工作日" : "自收到通知之日起三十个工作日内");
+		 "%.400s书面通知对服务 %s 进行安全评估（%.300s）。报告最迟应当于 %04d-%02d-%02d %s提交：%s（第七条）。", n->authority,
+		 s->name, n->reference, year, month, day, due.provisional ? "（暂定）" : "",
+		 due.provisional ? "自收到通知之日起三十个工作日内，其中部分日期所在年度的放假安排尚未公布"
+		 : earlier       ? "通知载明的期限早于三十个工作日"
+				 : "自收到通知之日起三十个工作日内");
 	char *evidence = evidence_text_take(json_pack("{s:s,s:s,s:s,s:I,s:s,s:s,s:s}", "authority", n->authority, "level",
 						      n->level ? n->level : "", "reference", n->reference, "received_ms",
 						      (json_int_t)n->received_ms, "due_on", n->due_on ? n->due_on : "", "note",

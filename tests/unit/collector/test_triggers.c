@@ -216,6 +216,8 @@ static void a_notice_runs_thirty_working_days_unless_it_names_an_earlier_day(voi
 		if (r.one[0].t.deadline_ms != due_ms || r.one[0].t.provisional)
 			fail_msg("%s: due at %lld, not %lld", cases[i].reason, (long long)r.one[0].t.deadline_ms, (long long)due_ms);
 		assert_non_null(strstr(r.one[0].reason, "网信评〔2026〕7号"));
+		assert_null(strstr(r.one[0].reason, "provisional"));
+		assert_non_null(strstr(r.one[0].reason_zh, "报告最迟应当于 2026-"));
 		forget(&r);
 	}
 }
@@ -226,6 +228,8 @@ static void a_deadline_that_reaches_a_year_without_notice_is_provisional(void **
 	struct raised r = {0};
 	judge_notice(&r, friday + 7 * DAY, "");
 	assert_true(r.one[0].t.provisional);
+	assert_non_null(strstr(r.one[0].reason, ", provisionally: 30 working days from the notice, some of them in a year whose holidays"));
+	assert_non_null(strstr(r.one[0].reason_zh, "（暂定）提交：自收到通知之日起三十个工作日内，其中部分日期所在年度的放假安排尚未公布"));
 	forget(&r);
 }
 

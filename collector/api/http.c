@@ -90,6 +90,8 @@ static void add_headers(struct MHD_Response *response, const struct reply *reply
 struct stream {
 	struct subscriber *subscriber;
 	struct MHD_Connection *connection;
+	struct sessions *sessions;
+	char secret[SECRET_CAP]; /* of the session that asked; empty for the token, which does not end */
 };
 
 static void park(void *ctx)
@@ -104,10 +106,19 @@ static void unpark(void *ctx)
 	MHD_resume_connection(s->connection);
 }
 
+/* Asked before every read, and the heartbeat makes one: who logged out or whose session ran out hears no more. */
+static bool may_listen(const struct stream *s)
+{
+	int64_t expires_ms;
+	return !*s->secret || sessions_has(s->sessions, span_str(s->secret), clock_wall_ms(), &expires_ms);
+}
+
 static ssize_t on_stream_read(void *ctx, uint64_t pos, char *out, size_t max)
 {
 	struct stream *s = ctx;
 	(void)pos;
+	if (!may_listen(s))
+		return MHD_CONTENT_READER_END_OF_STREAM;
 	ssize_t n = events_read(s->subscriber, out, max);
 	return n >= 0 ? n : MHD_CONTENT_READER_END_OF_STREAM;
 }
@@ -116,6 +127,7 @@ static void on_stream_end(void *ctx)
 {
 	struct stream *s = ctx;
 	events_unsubscribe(s->subscriber);
+	explicit_bzero(s->secret, sizeof s->secret);
 	free(s);
 }
 
@@ -125,6 +137,9 @@ static struct MHD_Response *stream_response(struct visit *v, struct MHD_Connecti
 	if (!s)
 		return NULL;
 	s->connection = c;
+	s->sessions = v->rq.env->sessions;
+	if (v->rq.actor == ACTOR_SESSION) /* it was found, so it has the length of a secret */
+		snprintf(s->secret, sizeof s->secret, "%.*s", (int)v->rq.cookie.len, v->rq.cookie.data);
 	struct events_sleep sleep = {.park = park, .wake = unpark, .ctx = s};
 	int r = events_subscribe(v->rq.env->events, v->rq.last_event_id, &sleep, &s->subscriber);
 	if (r < 0) {

@@ -178,4 +178,20 @@ static long status_of(struct ask a)
 	return answer.status;
 }
 
+/* A login as a browser does it; the cookie as a browser would send it back. */
+static void sign_in(char cookie[128])
+{
+	char code[64], body[128];
+	assert_int_equal(api_login_code(world.api, code, sizeof code), 0);
+	snprintf(body, sizeof body, "{\"code\":\"%s\"}", code);
+	struct answer a = ask((struct ask){
+		.method = "POST", .path = "/api/v1/login", .body = body, .anonymous = true, .headers = {"Content-Type: application/json"}});
+	assert_int_equal(a.status, 200);
+	const char *set = strstr((const char *)a.head.data, "__Host-tocsin=");
+	assert_non_null(set);
+	assert_non_null(strstr(set, "; Path=/; Secure; HttpOnly; SameSite=Strict"));
+	snprintf(cookie, 128, "%.*s", (int)strcspn(set, ";"), set);
+	answer_done(&a);
+}
+
 #endif

@@ -32,14 +32,18 @@ static void wait_for_all(CURLM *multi, struct watcher *watchers, size_t count, c
 	}
 }
 
-static void watch(CURLM *multi, struct watcher *w, const char *last_event_id)
+static void watch_as(CURLM *multi, struct watcher *w, const struct ask *a)
 {
-	struct ask a = {.method = "GET", .path = "/api/v1/events", .headers = {last_event_id}};
-	w->curl = client(&a, &w->headers);
+	w->curl = client(a, &w->headers);
 	buf_init(&w->got, ANSWER_MAX);
 	curl_easy_setopt(w->curl, CURLOPT_WRITEFUNCTION, on_bytes);
 	curl_easy_setopt(w->curl, CURLOPT_WRITEDATA, &w->got);
 	curl_multi_add_handle(multi, w->curl);
+}
+
+static void watch(CURLM *multi, struct watcher *w, const char *last_event_id)
+{
+	watch_as(multi, w, &(struct ask){.method = "GET", .path = "/api/v1/events", .headers = {last_event_id}});
 }
 
 static void unwatch(CURLM *multi, struct watcher *w)
@@ -89,6 +93,41 @@ static void a_subscriber_that_comes_back_is_told_that_it_missed_something(void *
 	curl_multi_cleanup(multi);
 }
 
+static void wait_for_the_end(CURLM *multi)
+{
+	int running = 1;
+	uint64_t end = clock_monotonic_ns() + WAIT_MS * UINT64_C(1000000);
+	while (running && clock_monotonic_ns() < end) {
+		curl_multi_perform(multi, &running);
+		curl_multi_poll(multi, NULL, 0, 100, NULL);
+	}
+	assert_int_equal(running, 0);
+}
+
+static void a_logout_ends_the_streams_of_its_session(void **state)
+{
+	CURLM *multi = curl_multi_init();
+	struct watcher w;
+	char cookie[128], origin[128];
+	(void)state;
+	sign_in(cookie);
+	struct ask events = {.method = "GET", .path = "/api/v1/events", .anonymous = true, .cookie = cookie};
+	watch_as(multi, &w, &events);
+	wait_for_all(multi, &w, 1, "event: ready\n");
+	api_publish(world.api, "agents", "{\"before\":1}");
+	wait_for_all(multi, &w, 1, "data: {\"before\":1}\n\n");
+	snprintf(origin, sizeof origin, "Origin: %s", world.base);
+	assert_int_equal(
+		status_of((struct ask){
+			.method = "POST", .path = "/api/v1/logout", .body = "", .anonymous = true, .cookie = cookie, .headers = {origin}}),
+		204);
+	api_publish(world.api, "agents", "{\"after\":1}");
+	wait_for_the_end(multi);
+	assert_false(has_text(&w, "after"));
+	unwatch(multi, &w);
+	curl_multi_cleanup(multi);
+}
+
 static void a_stop_ends_open_streams(void **state)
 {
 	struct api *second = NULL;
@@ -105,13 +144,7 @@ static void a_stop_ends_open_streams(void **state)
 	wait_for_all(multi, &w, 1, "event: ready\n");
 	api_stop(second);
 	memcpy(world.base, base, sizeof base);
-	int running = 1;
-	uint64_t end = clock_monotonic_ns() + WAIT_MS * UINT64_C(1000000);
-	while (running && clock_monotonic_ns() < end) {
-		curl_multi_perform(multi, &running);
-		curl_multi_poll(multi, NULL, 0, 100, NULL);
-	}
-	assert_int_equal(running, 0);
+	wait_for_the_end(multi);
 	unwatch(multi, &w);
 	curl_multi_cleanup(multi);
 }
@@ -121,6 +154,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sixty_four_subscribers_each_see_every_event_once),
 		cmocka_unit_test(a_subscriber_that_comes_back_is_told_that_it_missed_something),
+		cmocka_unit_test(a_logout_ends_the_streams_of_its_session),
 		cmocka_unit_test(a_stop_ends_open_streams),
 	};
 	curl_global_init(CURL_GLOBAL_DEFAULT);

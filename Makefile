@@ -16,7 +16,8 @@ VERSION := 0.1.0
 
 LIBS_LIB := libuv libnghttp2 libssl libcrypto libcyaml zlib libprotobuf-c libsodium
 LIBS_AGENT := libbpf libcap-ng
-LIBS_COLLECTOR := sqlite3 libmicrohttpd jansson libcurl
+LIBS_COLLECTOR := sqlite3 libmicrohttpd jansson
+LIBS_CTL := libcurl jansson
 
 , := ,
 WARN := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wundef -Wformat=2 -Werror
@@ -101,7 +102,7 @@ $(OUT)/tocsin-collector: $(OUT)/obj/collector/main.o $(OUT)/libcollector.a $(OUT
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(call PKG,$(LIBS_COLLECTOR) $(LIBS_LIB)) -lpthread -lm
 $(OUT)/tocsinctl: $(CTL_OBJ) $(OUT)/libtocsin.a
 	@echo "  LD      $@"
-	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(call PKG,$(LIBS_COLLECTOR) $(LIBS_LIB)) -lpthread -lm
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(call PKG,$(LIBS_CTL) $(LIBS_LIB)) -lpthread -lm
 
 # ---- tests: tests/unit/<part>/test_<noun>.c links the part's archive and lib ----
 UNIT_LIB := $(patsubst %.c,$(OUT)/%,$(wildcard tests/unit/lib/test_*.c))
@@ -113,7 +114,7 @@ $(UNIT_COLLECTOR): $(OUT)/libcollector.a
 $(OUT)/tests/unit/%: $(OUT)/obj/tests/unit/%.o $(OUT)/libtocsin.a
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $< $(filter-out %libtocsin.a,$(filter %.a,$^)) $(OUT)/libtocsin.a \
-		$(call PKG,cmocka $(LIBS_AGENT) $(LIBS_COLLECTOR) $(LIBS_LIB)) -lpthread -lm
+		$(call PKG,cmocka $(LIBS_AGENT) $(LIBS_COLLECTOR) $(LIBS_CTL) $(LIBS_LIB)) -lpthread -lm
 
 unit: $(UNIT)
 	$(Q)for t in $(UNIT); do echo "  TEST    $$t"; $$t || exit 1; done

@@ -1,6 +1,6 @@
 /* The REST API, its server-sent events and the dashboard: HTTPS on libmicrohttpd, in its own threads, with read-only store handles.
  *
- * Owns its threads, sessions and event subscribers. Writes (a notice, an assessment) go through `on_write`-style callbacks to the one writer,
+ * Owns its threads, sessions and event subscribers. Writes (a notice, an assessment) go through `run_write` to the one writer,
  * never through a handle of its own, so a slow query never stops ingest. The dashboard's files are embedded in the program. */
 #ifndef TOCSIN_COLLECTOR_API_H
 #define TOCSIN_COLLECTOR_API_H

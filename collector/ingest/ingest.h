@@ -1,7 +1,7 @@
 /* Ingest: agents' streams in, one writer, receipts after the commit.
  *
  * Owns the gRPC server, the queue between it and the store, and the only thread that writes: everything that wants to write (deliveries, hellos,
- * the API's notices) waits in line here, and whatever waits is merged in one transaction (group commit). A receipt leaves only after the store said that its
+ * the API's notices) waits in line here, and deliveries that wait together are merged in one transaction (group commit). A receipt leaves only after the store said that its
  * sequence is durable. Bounded: a stream that is ahead of the store is not read any further. Borrows the store, for the writer's use alone. */
 #ifndef TOCSIN_COLLECTOR_INGEST_H
 #define TOCSIN_COLLECTOR_INGEST_H

@@ -268,7 +268,8 @@ static void merge_endpoint_row(struct endpoint_row *row, const struct endpoint *
 	add_up(&row->good, good, CELL_BYTES_MAX);
 	earliest(&row->first_seen_ms, in->first_ms);
 	latest(&row->last_seen_ms, in->last_ms);
-	/* The window does not say which of its answers was the first good one: its first exchange is at most a window's span too early. */
+	/* A window does not say which of an endpoint's answers was the first good one. When all were good it is the first; else this is too early by the window's
+	 * span at most, and never too late: the law's clock runs from the occurrence. */
 	if (good)
 		earliest(&row->first_good_ms, in->first_ms);
 }

@@ -83,7 +83,9 @@ struct store_endpoint_row {
 	bool takes_input;
 	function_set functions;
 	int64_t first_seen_ms; /* event time */
-	int64_t first_good_ms; /* first answer below 400; 0: none yet */
+	/* First answer below 400; 0: none yet. Exact when the window that held it held no other answer of this endpoint; else the first of those: never too
+	 * late, and too early by that window's span at most (ten seconds by default, an hour in a replay). */
+	int64_t first_good_ms;
 	int64_t detected_ms;   /* when the collector first stored it */
 	int64_t last_seen_ms;
 	uint64_t requests; /* all time */

@@ -15,7 +15,7 @@
 /* Everything that the rules may know about one service. Borrowed arrays. */
 struct facts {
 	const struct store_service_row *service;
-	const struct store_endpoint_row *endpoints; /* with a function class, or accepting input; good answers seen */
+	const struct store_endpoint_row *endpoints; /* with a function class and a good answer */
 	size_t endpoint_count;
 	const struct store_notice *notices;
 	size_t notice_count;
@@ -37,7 +37,8 @@ void clause_3_5_judge(const struct facts *facts, on_verdict raise, void *ctx);
 const struct clause *clause_at(size_t index); /* NULL past the end */
 
 /* Judges every service in the store and keeps the triggers: the one place where facts, rules and store meet. `changed` is called
- * for each trigger that is new or closed now. Runs on the writer's thread. */
+ * for each trigger that is new or closed now. Runs on the writer's thread. A 3(1) trigger closes when an assessment covers it, when other triggers
+ * of its service say the same, or when the service is declared as Internet news information (Article 16). */
 typedef void (*on_trigger_change)(void *ctx, const struct store_trigger *trigger, bool is_new);
 int judge_run(struct store *s, int64_t now_ms, on_trigger_change changed, void *ctx, struct err *err);
 

@@ -10,7 +10,7 @@ static const struct {
 	const char *en, *zh;
 } words[] = {
 	[FACE_BLOCKED] = {"blocked before launch", "上线前待评估"},
-	[FACE_LAUNCHED] = {"launched unfiled", "已上线未评估"},
+	[FACE_LAUNCHED] = {"launched unfiled", "已上线未提交报告"},
 	[FACE_RUNNING] = {"running", "计时中"},
 	[FACE_TODAY] = {"due today", "今日到期"},
 	[FACE_OVERDUE] = {"overdue", "已逾期"},
@@ -39,6 +39,8 @@ void clockface_read(const struct store_trigger *t, int64_t now_ms, struct clockf
 	/* A period ends at 24:00, which is already the next day's 0:00; a launch is a moment of its own day. */
 	ret->last_moment_ms = ret->before_launch ? t->deadline_ms : t->deadline_ms - 1;
 	bool stopped = t->state == TRIGGER_DISMISSED || t->state == TRIGGER_CLOSED;
+	if (stopped && t->closed_ms) /* where the hands stood still */
+		now_ms = t->closed_ms;
 	ret->overdue = !stopped && now_ms >= t->deadline_ms;
 	ret->total = calendar_working_days_between(t->occurred_ms, ret->last_moment_ms);
 	ret->elapsed = calendar_working_days_between(t->occurred_ms, now_ms);

@@ -163,12 +163,13 @@ static json_t *view_evidence(const char *evidence)
 json_t *view_trigger(const struct store_trigger *t, int64_t now_ms)
 {
 	const struct clause *clause = find_clause(t->clause);
-	return json_pack("{s:I, s:o, s:s, s:s, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "id", (json_int_t)t->id, "clause",
-			 view_text(t->clause), "clause_title", clause->title, "clause_title_zh", clause->title_zh, "service",
+	return json_pack("{s:I, s:o, s:s, s:s, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "id", (json_int_t)t->id,
+			 "clause", view_text(t->clause), "clause_title", clause->title, "clause_title_zh", clause->title_zh, "service",
 			 view_text(t->service ? t->service : ""), "state", state_name(t->state), "functions", view_functions(t->functions),
 			 "occurred_at", view_time(t->occurred_ms), "detected_at", view_time(t->detected_ms), "confirmed_at",
 			 view_time(t->confirmed_ms), "clock", view_clock(t, now_ms), "reason", view_text(t->reason ? t->reason : ""),
-			 "reason_zh", view_text(t->reason_zh ? t->reason_zh : ""), "evidence", view_evidence(t->evidence));
+			 "reason_zh", view_text(t->reason_zh ? t->reason_zh : ""), "evidence", view_evidence(t->evidence), "closed_at",
+			 view_time(t->closed_ms), "closed_why", view_text(t->closed_why));
 }
 
 /* ---- facts ---- */

@@ -174,7 +174,10 @@ static void service_row(struct table *t, const json_t *row)
 	table_cell(t, text(row, "name"));
 	functions_cell(t, json_object_get(row, "functions"));
 	table_cell(t, json_is_object(assessment) ? (*filed ? filed : "on file") : "none");
-	functions_cell(t, json_object_get(row, "unassessed"));
+	if (json_is_true(json_object_get(row, "news")))
+		table_cell(t, "news (Art. 16)"); /* its own regulation: no clock for clauses 1 and 2 */
+	else
+		functions_cell(t, json_object_get(row, "unassessed"));
 	time_cell(t, row, "first_seen");
 	number_cell(t, row, "endpoints");
 	number_cell(t, row, "requests_24h");

@@ -187,7 +187,7 @@ const zh: Text = {
 	state: { candidate: '待确认', confirmed: '已确认', dismissed: '已排除', closed: '已办结' },
 	status: {
 		'blocked before launch': '上线前待评估',
-		'launched unfiled': '已上线未评估',
+		'launched unfiled': '已上线未提交报告',
 		running: '计时中',
 		'due today': '今日到期',
 		overdue: '已逾期',

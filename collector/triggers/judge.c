@@ -118,6 +118,7 @@ static int keep_trigger(void *ctx, const struct store_trigger *row)
 	to->reason = keep(rows, row->reason);
 	to->reason_zh = keep(rows, row->reason_zh);
 	to->evidence = keep(rows, row->evidence);
+	to->closed_why = keep(rows, row->closed_why);
 	return kept(rows);
 }
 
@@ -208,6 +209,8 @@ static int close_one(struct judging *j, struct store_trigger *t, const struct st
 	int r = why ? store_close_trigger(j->store, t->id, TRIGGER_CLOSED, now_ms, why, j->err) : 0;
 	if (why && r == 0) {
 		t->state = TRIGGER_CLOSED;
+		t->closed_ms = now_ms;
+		t->closed_why = why;
 		j->changed(j->ctx, t, false);
 	}
 	return r;

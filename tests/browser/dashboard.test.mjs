@@ -198,7 +198,7 @@ test('Chinese is one press away, speaks in the regulation’s terms, and is reme
 	const trigger = page.locator('article[data-clause="3(1)"]');
 	await trigger.waitFor();
 	assert.equal(await page.evaluate(() => document.documentElement.lang), 'zh-CN');
-	assert.match(await trigger.innerText(), /第三条第（一）项[\s\S]*F08 网络直播[\s\S]*已上线未评估/);
+	assert.match(await trigger.innerText(), /第三条第（一）项[\s\S]*F08 网络直播[\s\S]*已上线未提交报告/);
 	assert.match(await page.locator('article[data-clause="3(5)"]').innerText(), /第三条第（五）项[\s\S]*30 个工作日后到期/);
 	assert.match(await page.getByRole('table', { name: '互联网信息服务' }).innerText(), /F08 网络直播 未评估/);
 	await page.locator('figure[data-service=forum] canvas').first().waitFor();

@@ -24,7 +24,7 @@ async function at(where, ...words) {
 before(async () => {
 	world = new World('tocsinctl');
 	collector = await world.collector({
-		settings: { services: [{ name: 'forum', title: '论坛', workloads: ['forum.service'] }, { name: 'shop/web', workloads: ['shop.service'] }] },
+		settings: { services: [{ name: 'forum', title: '论坛', workloads: ['forum.service'] }, { name: 'shop/web', workloads: ['shop.service'] }, { name: 'times', workloads: ['times.service'], news: true }] },
 	});
 });
 after(() => world?.close());
@@ -35,6 +35,7 @@ test('what is declared is listed before anything was seen, in aligned columns', 
 	assert.match(lines[0], /^SERVICE +FUNCTIONS +ASSESSMENT +UNASSESSED/);
 	assert.match(lines[1], /^forum +- +none/);
 	assert.match(lines[2], /^shop\/web +- +none/);
+	assert.match(lines[3], /^times +- +none +news \(Art\. 16\) /);
 	assert.equal(lines[0].indexOf('ASSESSMENT'), lines[1].indexOf('none'));
 });
 

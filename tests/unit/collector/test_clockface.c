@@ -91,6 +91,10 @@ static void a_trigger_that_is_done_has_a_stopped_clock(void **state)
 		clockface_read(&t, at("2026-06-01"), &c);
 		assert_string_equal(c.status, "stopped");
 		assert_false(c.overdue);
+		t.closed_ms = at("2026-02-17T12:00:00+08:00");
+		clockface_read(&t, at("2026-06-01"), &c);
+		assert_int_equal(c.elapsed, 12); /* as it stood that day */
+		assert_int_equal(c.left, 18);
 	}
 }
 

@@ -13,6 +13,7 @@ static void on_change(void *ctx, const struct store_trigger *t, bool is_new)
 	struct changes *c = ctx;
 	c->raised += is_new;
 	c->closed += !is_new;
+	assert_true(is_new || (t->closed_ms > 0 && t->closed_why[0])); /* as subscribers are told */
 	snprintf(c->last_key, sizeof c->last_key, "%s", t->key);
 }
 

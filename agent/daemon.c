@@ -24,7 +24,7 @@ enum {
 	TAP_BYTES_A_TURN = 1 << 20,
 	COMMIT_SLACK_MS = 200, /* after a window's end, for what is still on its way */
 	URGENT_MS = 1000,
-	SAVE_TEMPLATES_MS = 60000,
+	SAVE_TEMPLATES_SECONDS = 60,
 };
 
 struct daemon {
@@ -38,10 +38,10 @@ struct daemon {
 	struct commit commit;
 	struct probes *probes;
 	struct taps *taps;
-	unsigned ticks;
+	unsigned ticks, seconds;
 	bool tap_more;
 	bool commit_failed; /* said once, and once when it works again */
-	int64_t last_commit_ms, next_commit_ms, save_templates_ms;
+	int64_t last_commit_ms, next_commit_ms;
 };
 
 /* ---- sealing ---- */
@@ -154,16 +154,12 @@ static void on_second(uv_timer_t *timer)
 {
 	struct daemon *d = timer->data;
 	struct err err = {0};
-	int64_t now_ms = clock_wall_ms();
 	if (d->probes)
-		probes_sweep(d->probes, now_ms);
+		probes_sweep(d->probes, clock_wall_ms());
 	if (d->taps)
 		taps_sweep(d->taps);
-	if (now_ms >= d->save_templates_ms) {
-		d->save_templates_ms = now_ms + SAVE_TEMPLATES_MS;
-		if (pipeline_save_templates(&d->pipeline, &err) < 0)
-			log_warn("templates: %s %s; they are kept in memory", err.file, err.text);
-	}
+	if (++d->seconds % SAVE_TEMPLATES_SECONDS == 0 && pipeline_save_templates(&d->pipeline, &err) < 0)
+		log_warn("templates: %s %s; they are kept in memory", err.file, err.text);
 }
 
 static void on_ring_ready(uv_poll_t *poll, int status, int events)
@@ -346,9 +342,7 @@ int daemon_run(const struct agent_settings *settings, const char *state_dir, str
 		r = resume(&d, err);
 	if (r == 0) {
 		commit_init(&d.commit, d.pipeline.windows, d.taps, outlet_spool(d.outlet));
-		int64_t now_ms = clock_wall_ms();
-		d.next_commit_ms = next_commit_after(&d, now_ms);
-		d.save_templates_ms = now_ms + SAVE_TEMPLATES_MS;
+		d.next_commit_ms = next_commit_after(&d, clock_wall_ms());
 		uv_timer_start(&d.tick, on_tick, TICK_MS, TICK_MS);
 		uv_timer_start(&d.second, on_second, 1000, 1000);
 		log_info("up: %s, %u taps, delivering to %s", settings->agent, settings->taps_count, settings->collector);

@@ -144,7 +144,8 @@ void probes_account(struct probes *p, struct ledger *ledger)
 	uint64_t moved = kernel.request_bytes + kernel.answer_bytes - p->kernel.request_bytes - p->kernel.answer_bytes;
 	uint64_t opaque = kernel.opaque_bytes - p->kernel.opaque_bytes;
 	uint64_t understood = heads.bytes_understood - p->heads.bytes_understood;
-	/* A head tells the length of a body that has yet to move, and the ring still holds what has moved already: only what stays unexplained is a gap. */
+	/* A head tells the length of a body that has yet to move: that debt is carried on, and what moves pays it first. What is left over is
+	 * called a gap at once, though the ring may still hold it: understood later, it is paid back as debt. */
 	p->unexplained += (int64_t)moved - (int64_t)opaque - (int64_t)understood;
 	uint64_t gap = p->unexplained > 0 ? (uint64_t)p->unexplained : 0;
 	p->unexplained -= (int64_t)gap;

@@ -76,8 +76,10 @@ static int resume(struct replay *r, struct spool *spool, struct err *err)
 int replay_new(struct pipeline *pipeline, struct spool *spool, const struct replay_input *input, struct replay **ret, struct err *err)
 {
 	struct replay *r = calloc(1, sizeof *r);
-	if (!r)
+	if (!r) {
+		err_set(err, "out of memory");
 		return -ENOMEM;
+	}
 	r->pipeline = pipeline;
 	r->input = *input;
 	if (r->input.commit_bytes == 0)

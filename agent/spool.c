@@ -368,14 +368,18 @@ int spool_open(const char *dir, struct span agent, const struct spool_limits *li
 		return -EINVAL;
 	}
 	struct spool *s = calloc(1, sizeof *s);
-	if (!s)
+	if (!s) {
+		err_set(err, "spool %s: out of memory", dir);
 		return -ENOMEM;
+	}
 	s->disk = limits->disk ? limits->disk : &disk_kernel;
 	s->limits = *limits;
 	s->dir = s->lock = s->active = s->frontier.fd = s->reader.fd = -1;
 	s->agent = fnv1a64(agent.data, agent.len);
 	s->path = strdup(dir);
 	int r = s->path ? 0 : -ENOMEM;
+	if (r < 0)
+		err_set(err, "spool %s: out of memory", dir);
 	if (r == 0)
 		r = open_folder(s, err);
 	if (r == 0)

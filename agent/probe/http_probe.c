@@ -115,8 +115,10 @@ int http_probe_new(const struct http_probe_options *options, struct http_probe *
 	const char *doing = "opening";
 	struct http_probe *p = calloc(1, sizeof *p);
 	int r = -ENOMEM;
-	if (!p)
+	if (!p) {
+		err_set(err, "HTTP probe: out of memory");
 		return r;
+	}
 	complaint[0] = '\0';
 	libbpf_set_print(on_libbpf_print);
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "collector/api/rfc3339.h"
 #include "collector/services/functions.h"
 #include "lib/address.h"
 #include "lib/settings_table.h"
@@ -131,6 +132,24 @@ static int function_set_of(const struct collector_service_setting *s, function_s
 	return 0;
 }
 
+/* What is on file is a report of a day: without a day, or with one that there is not, nothing is said to be on file, nor silently left off it. */
+static int check_assessed_on(const struct collector_service_setting *s, struct err *err)
+{
+	calendar_day day;
+	bool given = s->assessed_on && s->assessed_on[0];
+	if (given && date_parse(span_str(s->assessed_on), &day) < 0) {
+		err_set(err, "services: %s: assessed_on: '%.40s' is no date; write the day of the report, like 2026-03-01", s->name,
+			s->assessed_on);
+		return -EINVAL;
+	}
+	if (!given && s->assessed_count > 0) {
+		err_set(err, "services: %s: assessed names functions, but assessed_on does not say when the report was filed; add it",
+			s->name);
+		return -EINVAL;
+	}
+	return 0;
+}
+
 int collector_settings_services(const struct collector_settings *s, struct services **ret, struct err *err)
 {
 	struct service_declaration *declared = calloc(s->services_count + 1, sizeof *declared);
@@ -144,7 +163,9 @@ int collector_settings_services(const struct collector_settings *s, struct servi
 		to->assessed_on = from->assessed_on && from->assessed_on[0] ? from->assessed_on : NULL;
 		to->workloads = terminated(from->workloads, from->workloads_count);
 		to->hosts = terminated(from->hosts, from->hosts_count);
-		r = to->workloads && to->hosts ? function_set_of(from, &to->assessed, err) : -ENOMEM;
+		r = to->workloads && to->hosts ? check_assessed_on(from, err) : -ENOMEM;
+		if (r == 0)
+			r = function_set_of(from, &to->assessed, err);
 	}
 	if (r == 0)
 		r = services_new(declared, s->services_count, ret, err);

@@ -244,8 +244,10 @@ int grpc_server_start(uv_loop_t *loop, struct tls_context *tls, const char *host
 		      struct err *err)
 {
 	struct grpc_server *server = calloc(1, sizeof *server);
-	if (!server)
+	if (!server) {
+		err_set(err, "out of memory");
 		return -ENOMEM;
+	}
 	server->loop = loop;
 	server->tls = tls;
 	server->methods = methods;

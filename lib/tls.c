@@ -155,11 +155,15 @@ static bool set_rules(SSL_CTX *ssl, enum tls_side side)
 int tls_context_new(enum tls_side side, const struct tls_files *files, struct tls_context **ret, struct err *err)
 {
 	struct tls_context *context = calloc(1, sizeof *context);
-	if (!context)
-		return -ENOMEM;
-	context->side = side;
-	context->ssl = SSL_CTX_new(side == TLS_SERVER ? TLS_server_method() : TLS_client_method());
-	int r = context->ssl && set_rules(context->ssl, side) ? load_files(context->ssl, files, err) : -ENOMEM;
+	int r = -ENOMEM;
+	if (context) {
+		context->side = side;
+		context->ssl = SSL_CTX_new(side == TLS_SERVER ? TLS_server_method() : TLS_client_method());
+	}
+	if (context && context->ssl && set_rules(context->ssl, side))
+		r = load_files(context->ssl, files, err);
+	else
+		err_set(err, "out of memory");
 	if (r < 0) {
 		tls_context_free(context);
 		return r;

@@ -348,7 +348,7 @@ int sqlite_store_open(const struct store_options *options, struct store **ret, s
 		return r;
 	struct sqlite *s = calloc(1, sizeof *s);
 	if (!s)
-		return -ENOMEM;
+		return sqlite_out_of_memory(err);
 	s->base = (struct store){.ops = &sqlite_ops, .read_only = options->read_only};
 	s->services = options->services;
 	s->day_offset_ms = options->day_offset_minutes * 60000LL;

@@ -73,7 +73,7 @@ $(OUT)/obj/proto/record.o: $(GEN)/spool.pb-c.h
 # UAPI headers and minimal CO-RE declarations only: no vmlinux.h, so this builds where there is no BTF.
 $(GEN)/%.bpf.o: bpf/%.bpf.c $(wildcard bpf/*.h) | $(DEPS)
 	@echo "  BPF     $<"
-	$(Q)mkdir -p $(GEN) && clang -g -O2 -target bpf -mcpu=v3 -Wall -Wextra -Werror -D__TARGET_ARCH_x86 -I. -I/usr/include/$$(uname -m)-linux-gnu -c -o $@ $<
+	$(Q)mkdir -p $(GEN) && clang -g -O2 -target bpf -mcpu=v3 -Wall -Wextra -Werror -I. -I/usr/include/$$(uname -m)-linux-gnu -c -o $@ $<
 	$(Q)llvm-strip -g $@
 $(GEN)/%.skel.h: $(GEN)/%.bpf.o
 	$(Q){ echo '/* NOLINTBEGIN: generated */'; bpftool gen skeleton $< name $*_bpf; echo '/* NOLINTEND */'; } > $@

@@ -35,7 +35,7 @@ NPM := node_modules/.package-lock.json
 
 LIB_OBJ := $(patsubst %.c,$(OUT)/obj/%.o,$(wildcard lib/*.c proto/*.c)) $(OUT)/obj/gen/tocsin.pb-c.o $(OUT)/obj/gen/spool.pb-c.o
 AGENT_OBJ := $(patsubst %.c,$(OUT)/obj/%.o,$(filter-out agent/main.c,$(wildcard agent/*.c agent/*/*.c)))
-COLLECTOR_OBJ := $(patsubst %.c,$(OUT)/obj/%.o,$(filter-out collector/main.c collector/ctl/% $(if $(wildcard lib/grpc.h),,collector/ingest/%),$(wildcard collector/*.c collector/*/*.c))) $(OUT)/obj/gen/dashboard.o
+COLLECTOR_OBJ := $(patsubst %.c,$(OUT)/obj/%.o,$(filter-out collector/main.c collector/ctl/%,$(wildcard collector/*.c collector/*/*.c))) $(OUT)/obj/gen/dashboard.o
 CTL_OBJ := $(patsubst %.c,$(OUT)/obj/%.o,$(wildcard collector/ctl/*.c))
 
 .PHONY: all run demo test bench soak fuzz fmt lint clean install help unit deps

@@ -234,19 +234,30 @@ int judge_run(struct store *s, int64_t now_ms, on_trigger_change changed, void *
 {
 	struct judging j = {.store = s, .changed = changed, .ctx = ctx, .err = err};
 	struct arena arena, per_service;
+	const char *too_large = NULL; /* a service that does not fit: the others are judged all the same */
 	arena_init(&arena, ARENA_BYTES_MAX);
 	j.verdicts = (struct rows){.arena = &arena, .max = VERDICTS_MAX, .size = sizeof(struct verdict)};
 	struct rows services = {.arena = &arena, .max = SERVICES_MAX, .size = sizeof(struct store_service_row)};
 	int r = store_each_service(s, keep_service, &services, err);
 	for (size_t i = 0; r == 0 && i < services.count; i++) {
+		const struct store_service_row *service = &((const struct store_service_row *)services.items)[i];
 		arena_init(&per_service, ARENA_BYTES_MAX);
-		r = judge_service(&j, &((const struct store_service_row *)services.items)[i], &per_service, now_ms);
+		r = judge_service(&j, service, &per_service, now_ms);
 		arena_done(&per_service);
+		if (r == -ENOMEM && j.failed == 0) {
+			too_large = service->name;
+			r = 0;
+		}
 	}
 	if (r == 0)
 		r = close_answered(&j, &services, &arena, now_ms);
 	if (r == -ENOMEM)
-		err_set(err, "judging needs more than %d MiB: too many services, endpoints or triggers", ARENA_BYTES_MAX >> 20);
+		err_set(err, "judging needs more than %d MiB: too many services or triggers", ARENA_BYTES_MAX >> 20);
+	if (r == 0 && too_large) {
+		err_set(err, "service %.200s has more than %d notices, or rows of more than %d MiB: it was not judged, the others were",
+			too_large, NOTICES_MAX, ARENA_BYTES_MAX >> 20);
+		r = -ENOMEM;
+	}
 	arena_done(&arena);
 	return r;
 }

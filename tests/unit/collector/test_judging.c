@@ -1,6 +1,8 @@
 /* Facts, rules and store together: what a request does to the list of triggers. */
 #include "tests/unit/collector/store_world.h"
 
+#include <errno.h>
+
 #include "collector/triggers/triggers.h"
 
 struct changes {
@@ -186,6 +188,25 @@ static void notice_raises_once_and_stays_closed(void **state)
 	world_end(&w);
 }
 
+static void a_service_with_too_many_notices_does_not_silence_the_others(void **state)
+{
+	const struct service_declaration declared[] = {{.name = "a club"}, {.name = "web"}};
+	struct world w = world_new(480, declared, 2);
+	struct changes c = {0};
+	struct err err = {0};
+	(void)state;
+	request(&w, 1, MORNING_MS, "/forum/threads/{id}", STATUS_2XX);
+	told(&w,
+	     "INSERT INTO notice (service_id, authority, level, reference, received_ms, due_on, note, actor, recorded_ms)"
+	     " WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1001)"
+	     " SELECT v.id, 'CAC', 'province', i, 1795132800000, '', '', 'token', 1795132800000 FROM n, service v WHERE v.name = 'a club'");
+	assert_int_equal(judge_run(w.store, MORNING_MS + 1000, on_change, &c, &err), -ENOMEM);
+	assert_non_null(strstr(err.text, "service a club has more than 1000 notices"));
+	assert_int_equal(c.raised, 1);
+	assert_string_equal(c.last_key, "3(1)/web/online");
+	world_end(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -194,6 +215,7 @@ int main(void)
 		cmocka_unit_test(an_assessment_of_a_part_leaves_one_trigger_for_the_rest_and_no_word_that_is_untrue),
 		cmocka_unit_test(older_history_that_moves_the_launch_leaves_no_fact_raised_twice),
 		cmocka_unit_test(a_service_that_is_declared_as_news_has_no_launch_clock_any_more),
+		cmocka_unit_test(a_service_with_too_many_notices_does_not_silence_the_others),
 		cmocka_unit_test(notice_raises_once_and_stays_closed),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

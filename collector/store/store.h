@@ -86,7 +86,7 @@ struct store_endpoint_row {
 	/* First answer below 400; 0: none yet. Exact when the window that held it held no other answer of this endpoint; else the first of those: never too
 	 * late, and too early by that window's span at most (ten seconds by default, an hour in a replay). */
 	int64_t first_good_ms;
-	int64_t detected_ms;   /* when the collector first stored it */
+	int64_t detected_ms; /* when the collector first stored it */
 	int64_t last_seen_ms;
 	uint64_t requests; /* all time */
 	uint64_t good;     /* answers 1xx-3xx */

@@ -5,7 +5,8 @@
  * A class counts from its first good answer (below 400): a scanner's guesses never raise anything. Without an assessment on file the service's
  * going online is one trigger, with every class seen within a day of the first, because a service does not come up one function at a time; each later
  * class is an added function and a trigger of its own. With an assessment on file, each class that its baseline lacks is one. Confirmed by fact: no
- * second limb needs a person. A service of Internet news information falls under its own regulation for new technologies (Article 16): no clock here. */
+ * second limb needs a person. The occurrence is what agents saw: it may lie after the launch, and before it by a window's span at most; replaying older
+ * logs moves it back. A service of Internet news information falls under its own regulation for new technologies (Article 16): no clock here. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -77,9 +78,9 @@ static void raise_one(const struct facts *facts, function_set set, int added, on
 		snprintf(key, sizeof key, "3(1)/%s/%s", s->name, functions_text(set, code, sizeof code));
 	else
 		snprintf(key, sizeof key, "3(1)/%s/online", s->name);
-	/* What is known is what is on file here, and that the class is served: whether it came with the service or after the assessment is not. */
-	const char *did = !added ? "went online with" : s->assessment_on_file ? "offers" : "added";
-	const char *did_zh = !added ? "已上线，提供" : s->assessment_on_file ? "提供" : "增设了";
+	/* What is known is what is on file here, and that the class is served since an agent first saw it: a forum may be older than the agent beside it. */
+	const char *did = !added ? "is online with" : s->assessment_on_file ? "offers" : "also offers";
+	const char *did_zh = !added ? "已上线，提供" : s->assessment_on_file ? "提供" : "还提供";
 	snprintf(reason, sizeof reason, "Service %s %s %s; %s. The report was due before the %s (Art. 7).", s->name, did, what,
 		 s->assessment_on_file ? "the assessment on file does not cover it" : "no security assessment is on file",
 		 added ? "function was added" : "launch");

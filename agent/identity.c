@@ -312,11 +312,12 @@ static bool is_resealed(struct span value)
 	if (span_starts_with(value, span_str("eyJpdiI6")))
 		return true;
 	size_t at = value.len;
-	while (at > 1 && !(value.data[at - 1] == '-' && value.data[at - 2] == '-'))
-		at--;
-	if (at < 2)
+	const char *dash;
+	while ((dash = memrchr(value.data, '-', at)) && dash > value.data && dash[-1] != '-')
+		at = (size_t)(dash - value.data);
+	if (!dash || dash == value.data)
 		return false;
-	struct span tail = span_from(value, at);
+	struct span tail = span_from(value, (size_t)(dash - value.data) + 1);
 	if ((tail.len == 40 || tail.len == 64) && is_hex(tail))
 		return true;
 	return (tail.len == 24 && ends_with(tail, span_str("=="))) || (tail.len == 28 && ends_with(tail, span_str("%3D%3D")));

@@ -36,11 +36,11 @@ static inline struct span span_from(struct span s, size_t from)
 	return from == 0 ? s : span_make(s.data + from, s.len - from); /* adding even 0 to a null pointer is undefined */
 }
 
-/* ASCII case only: header names, cookie attributes and host names know no other. Lengths differ far more often than letters. */
+/* ASCII case only: header names, cookie attributes and host names know no other. Most comparisons end at the length or the first letter. */
 bool span_same_letters(const char *a, const char *b, size_t len);
 static inline bool span_equal_nocase(struct span a, struct span b)
 {
-	return a.len == b.len && span_same_letters(a.data, b.data, a.len);
+	return a.len == b.len && (a.len == 0 || (((a.data[0] ^ b.data[0]) & 0xdf) == 0 && span_same_letters(a.data, b.data, a.len)));
 }
 
 static inline bool span_is_blank(char c)

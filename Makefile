@@ -24,9 +24,9 @@ WARN := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-protot
 CC := $(if $(filter fuzz,$(MODE)),clang,gcc)
 OPT := $(if $(MODE),-O1 -g -fno-omit-frame-pointer,-O2 -g)
 SAN := $(if $(filter san,$(MODE)),-fsanitize=address$(,)undefined -fno-sanitize-recover=all)$(if $(filter fuzz,$(MODE)),-fsanitize=fuzzer-no-link$(,)address$(,)undefined -fno-sanitize-recover=all)
-CFLAGS_ALL = -std=gnu11 -D_GNU_SOURCE -DTOCSIN_VERSION='"$(VERSION)"' -I. -isystem $(GEN) $(WARN) $(OPT) $(SAN) -fstack-protector-strong \
+CFLAGS_ALL = -std=gnu11 -D_GNU_SOURCE -DTOCSIN_VERSION='"$(VERSION)"' -I. -isystem $(GEN) $(WARN) $(OPT) $(LTO_OBJ) $(SAN) -fstack-protector-strong \
 	$(if $(MODE),,-D_FORTIFY_SOURCE=2) -fPIE $(CFLAGS)
-LDFLAGS_ALL = $(SAN) -pie -Wl,-z,relro,-z,now $(LDFLAGS)
+LDFLAGS_ALL = $(SAN) $(or $(LTO),-fno-lto) -pie -Wl,-z,relro,-z,now $(LDFLAGS)
 # Recipes ask pkg-config when they run: before that, it may not be installed.
 PKG = $$(pkg-config --libs $(1))
 
@@ -37,6 +37,11 @@ LIB_OBJ := $(patsubst %.c,$(OUT)/obj/%.o,$(wildcard lib/*.c proto/*.c)) $(OUT)/o
 AGENT_OBJ := $(patsubst %.c,$(OUT)/obj/%.o,$(filter-out agent/main.c,$(wildcard agent/*.c agent/*/*.c)))
 COLLECTOR_OBJ := $(patsubst %.c,$(OUT)/obj/%.o,$(filter-out collector/main.c collector/ctl/%,$(wildcard collector/*.c collector/*/*.c))) $(OUT)/obj/gen/dashboard.o
 CTL_OBJ := $(patsubst %.c,$(OUT)/obj/%.o,$(wildcard collector/ctl/*.c))
+
+# The agent is optimised whole when it is linked: a request's way leads through a dozen files of small functions, and inlining across them saves
+# a twelfth of its instructions. What else is linked from the same objects does without, which takes a tenth of the time.
+$(AGENT_OBJ) $(LIB_OBJ) $(OUT)/obj/agent/main.o: private LTO_OBJ := $(if $(MODE),,-flto -ffat-lto-objects)
+$(OUT)/tocsin-agent $(patsubst %,$(OUT)/tests/bench/bench_%,streams combined): private LTO := $(if $(MODE),,-flto=auto)
 
 .PHONY: all run demo test bench soak fuzz fmt lint clean install help unit deps
 all: $(OUT)/tocsin-agent $(OUT)/tocsin-collector $(OUT)/tocsinctl

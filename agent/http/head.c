@@ -35,11 +35,11 @@ static inline unsigned find_control(const char *bytes)
 	chunk c;
 	uint64_t half[2];
 	memcpy(&c, bytes, sizeof c);
-	c = (chunk)(((c < 0x20) & (c != '\t')) | (c == 0x7f));
+	c = (chunk)(((c < 0x20) & ~(c == '\t')) | (c == 0x7f));
 	memcpy(half, &c, sizeof half);
-	if (half[0])
-		return (unsigned)__builtin_ctzll(le64toh(half[0])) / 8;
-	return half[1] ? 8 + (unsigned)__builtin_ctzll(le64toh(half[1])) / 8 : CHUNK;
+	if (!(half[0] | half[1]))
+		return CHUNK;
+	return half[0] ? (unsigned)__builtin_ctzll(le64toh(half[0])) / 8 : 8 + (unsigned)__builtin_ctzll(le64toh(half[1])) / 8;
 }
 
 /* Bytes before the first control character. */
@@ -63,7 +63,7 @@ struct line {
 };
 
 /* A line's end is the first control character of nearly every line: one pass finds both. */
-static bool take_line(struct span *rest, struct line *ret)
+static inline __attribute__((always_inline)) bool take_line(struct span *rest, struct line *ret)
 {
 	size_t len = clean_len(*rest), end = len;
 	if (end + 1 < rest->len && rest->data[end] == '\r' && rest->data[end + 1] == '\n')

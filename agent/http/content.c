@@ -1,6 +1,6 @@
 #include "agent/http/content.h"
 
-/* The first row that fits wins: exact types before their families. */
+/* The first row that fits wins: exact types before their families, and what servers send most before the rest. */
 struct row {
 	struct span type; /* whole type, or with '*' at one end: "image/" and what follows, or a "+json" suffix */
 	struct span kind;
@@ -14,13 +14,15 @@ struct row {
 static const struct row rows[] = {
 	{TEXT("text/html"), TEXT("html")},
 	{TEXT("application/json"), TEXT("json")},
-	{TEXT("application/xhtml+xml"), TEXT("html")},
 	{TEXT("text/css"), TEXT("css")},
 	{TEXT("text/javascript"), TEXT("script")},
-	{TEXT("application/javascript"), TEXT("script")},
-	{TEXT("application/x-javascript"), TEXT("script")},
 	{TEXT("text/event-stream"), TEXT("event-stream")},
 	{TEXT("text/xml"), TEXT("xml")},
+	{TEXT("text/*"), TEXT("text")},
+	{TEXT("image/*"), TEXT("image")},
+	{TEXT("application/xhtml+xml"), TEXT("html")},
+	{TEXT("application/javascript"), TEXT("script")},
+	{TEXT("application/x-javascript"), TEXT("script")},
 	{TEXT("application/xml"), TEXT("xml")},
 	{TEXT("application/vnd.apple.mpegurl"), TEXT("playlist")},
 	{TEXT("application/x-mpegurl"), TEXT("playlist")},
@@ -34,11 +36,9 @@ static const struct row rows[] = {
 	{TEXT("application/grpc*"), TEXT("grpc")},
 	{TEXT("application/ogg"), TEXT("audio")},
 	{TEXT("application/wasm"), TEXT("script")},
-	{TEXT("image/*"), TEXT("image")},
 	{TEXT("audio/*"), TEXT("audio")},
 	{TEXT("video/*"), TEXT("video")},
 	{TEXT("font/*"), TEXT("font")},
-	{TEXT("text/*"), TEXT("text")},
 	{TEXT("*+json"), TEXT("json")},
 	{TEXT("*+xml"), TEXT("xml")},
 };

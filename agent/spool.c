@@ -283,7 +283,7 @@ static uint64_t new_epoch(uint64_t previous)
 	uint32_t noise = 0;
 	if (getrandom(&noise, sizeof noise, 0) != (ssize_t)sizeof noise)
 		noise = (uint32_t)clock_monotonic_ns();
-	uint64_t epoch = (uint64_t)clock_wall_ms() << 20 | (noise & 0xfffff);
+	uint64_t epoch = (uint64_t)clock_wall_ns() >> 10 << 10 | (noise & 0x3ff);
 	return epoch > previous ? epoch : previous + 1;
 }
 

@@ -14,6 +14,11 @@ int64_t clock_wall_ms(void)
 	return read_ns(CLOCK_REALTIME) / 1000000;
 }
 
+int64_t clock_wall_ns(void)
+{
+	return read_ns(CLOCK_REALTIME);
+}
+
 uint64_t clock_monotonic_ns(void)
 {
 	return (uint64_t)read_ns(CLOCK_MONOTONIC);

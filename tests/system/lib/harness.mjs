@@ -162,7 +162,7 @@ export class Relay {
 	/** Breaks what is open and refuses what comes, until mended. */
 	async cut() {
 		const closed = new Promise((resolve) => this.server.close(resolve));
-		for (const socket of this.sockets) socket.resetAndDestroy();
+		for (const socket of this.sockets) socket.destroy();
 		await closed;
 	}
 }

@@ -112,18 +112,6 @@ static int check(const struct agent_settings *s, struct err *err)
 	return address_split(s->collector, host, &port, err);
 }
 
-static int default_text(char **field, const char *dir, const char *name)
-{
-	if (*field && (*field)[0])
-		return 0;
-	char *made = NULL;
-	if (asprintf(&made, "%s%s", dir, name) < 0)
-		return -ENOMEM;
-	free(*field); /* libcyaml's default allocator is realloc and free */
-	*field = made;
-	return 0;
-}
-
 int agent_settings_load(const char *file, const char *const *set, size_t count, const char *state_dir, struct agent_settings **ret,
 			struct err *err)
 {
@@ -134,16 +122,16 @@ int agent_settings_load(const char *file, const char *const *set, size_t count, 
 		return r;
 	struct agent_settings *s = loaded;
 	gethostname(host, sizeof host - 1);
-	if ((r = default_text(&s->agent, host, "")) < 0 || (r = default_text(&s->ca, state_dir, "/pki/ca.crt")) < 0 ||
-	    (r = default_text(&s->certificate, state_dir, "/pki/agent.crt")) < 0 ||
-	    (r = default_text(&s->key, state_dir, "/pki/agent.key")) < 0 ||
-	    (r = default_text(&s->fleet_key, state_dir, "/fleet.key")) < 0) {
+	if ((r = settings_default_text(&s->agent, host, "")) < 0 || (r = settings_default_text(&s->ca, state_dir, "/pki/ca.crt")) < 0 ||
+	    (r = settings_default_text(&s->certificate, state_dir, "/pki/agent.crt")) < 0 ||
+	    (r = settings_default_text(&s->key, state_dir, "/pki/agent.key")) < 0 ||
+	    (r = settings_default_text(&s->fleet_key, state_dir, "/fleet.key")) < 0) {
 		err_set(err, "out of memory");
 		goto fail;
 	}
 	for (uint32_t i = 0; i < s->taps_count; i++) {
-		if ((r = default_text(&s->taps[i].format, "combined", "")) < 0 ||
-		    (r = default_text(&s->taps[i].workload, s->taps[i].path, "")) < 0) {
+		if ((r = settings_default_text(&s->taps[i].format, "combined", "")) < 0 ||
+		    (r = settings_default_text(&s->taps[i].workload, s->taps[i].path, "")) < 0) {
 			err_set(err, "out of memory");
 			goto fail;
 		}

@@ -53,18 +53,6 @@ static const cyaml_schema_field_t fields[] = {
 
 const struct settings_table collector_settings_table = {rows, fields, sizeof(struct collector_settings)};
 
-static int default_path(char **field, const char *dir, const char *name)
-{
-	if (*field && (*field)[0])
-		return 0;
-	char *made = NULL;
-	if (asprintf(&made, "%s/%s", dir, name) < 0)
-		return -ENOMEM;
-	free(*field); /* libcyaml's default allocator is realloc and free */
-	*field = made;
-	return 0;
-}
-
 static int check(const struct collector_settings *s, struct err *err)
 {
 	char host[ADDRESS_HOST_MAX];
@@ -87,9 +75,10 @@ int collector_settings_load(const char *file, const char *const *set, size_t cou
 	if (r < 0)
 		return r;
 	struct collector_settings *s = loaded;
-	if ((r = default_path(&s->ca, state_dir, "pki/ca.crt")) < 0 ||
-	    (r = default_path(&s->certificate, state_dir, "pki/collector.crt")) < 0 ||
-	    (r = default_path(&s->key, state_dir, "pki/collector.key")) < 0 || (r = default_path(&s->database, state_dir, "tocsin.db")) < 0)
+	if ((r = settings_default_text(&s->ca, state_dir, "/pki/ca.crt")) < 0 ||
+	    (r = settings_default_text(&s->certificate, state_dir, "/pki/collector.crt")) < 0 ||
+	    (r = settings_default_text(&s->key, state_dir, "/pki/collector.key")) < 0 ||
+	    (r = settings_default_text(&s->database, state_dir, "/tocsin.db")) < 0)
 		err_set(err, "out of memory");
 	else
 		r = check(s, err);

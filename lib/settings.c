@@ -331,6 +331,18 @@ void settings_free(const struct settings_table *table, void *settings)
 	cyaml_free(&config, &schema, settings, 0);
 }
 
+int settings_default_text(char **field, const char *dir, const char *name)
+{
+	if (*field && (*field)[0])
+		return 0;
+	char *made = NULL;
+	if (asprintf(&made, "%s%s", dir, name) < 0)
+		return -ENOMEM;
+	free(*field); /* libcyaml's default allocator is realloc and free */
+	*field = made;
+	return 0;
+}
+
 void settings_print_example(const struct settings_table *table, FILE *out)
 {
 	const cyaml_schema_field_t *field = table->fields;

@@ -33,6 +33,9 @@ struct settings_table {
 int settings_load(const struct settings_table *table, const char *file, const char *const *set, size_t count, void **ret, struct err *err);
 void settings_free(const struct settings_table *table, void *settings);
 
+/* A text that was left empty becomes `dir` followed by `name`; a text that was given stays. -ENOMEM. */
+int settings_default_text(char **field, const char *dir, const char *name);
+
 /* The commented example file that the table amounts to. */
 void settings_print_example(const struct settings_table *table, FILE *out);
 
